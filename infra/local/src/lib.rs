@@ -1,0 +1,10 @@
+//! Local mode: the whole of Transom in one process, on embedded engines.
+//!
+//! It hosts the very routers and handlers that the Lambda binaries host and takes its
+//! tables, queues, routes and permissions from `template.yaml`, so that neither can drift.
+
+pub mod engine;
+pub mod journal;
+pub mod policy;
+pub mod sandbox;
+pub mod template;
