@@ -1,1 +1,41 @@
-//! transom-core
+//! The rules of Transom, and nothing else.
+//!
+//! Every decision here is a value computed from arguments, `now` included. This room
+//! has no async, no I/O, no clock, no randomness, no logging, no HTTP or AWS type and no
+//! provider's spelling; the shell acts on what it decides.
+#![warn(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        reason = "a test may fail loudly"
+    )
+)]
+
+pub mod account;
+pub mod code;
+pub mod consent;
+pub mod content;
+pub mod decide;
+pub mod due;
+pub mod event;
+pub mod id;
+pub mod identity;
+pub mod lane;
+pub mod limit;
+pub mod message;
+pub mod profile;
+pub mod template;
+pub mod time;
+pub mod window;

@@ -1,1 +1,392 @@
-//! transom-wire
+//! Bytes to core and back, a folder per provider: verify, parse, render, classify.
+//!
+//! Pure: no async, no I/O, no clock, no store type. A provider is one folder here and one arm
+//! in each function of this page; nothing outside this room spells a provider's field.
+#![warn(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+pub mod twilio;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use transom_core::account::Provider;
+use transom_core::content::Content;
+use transom_core::id::MessageId;
+use transom_core::identity::{Phone, User};
+use transom_core::message::FactKind;
+use transom_core::template::Template;
+use transom_core::time::{Millis, Timestamp};
+
+/// An account's secrets at its provider. They are sealed where they are stored; `Debug` shows
+/// none of them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "provider", rename_all = "snake_case")]
+pub enum Credentials {
+    /// Twilio.
+    Twilio {
+        /// `AC` and 32 hexadecimal characters.
+        account_sid: String,
+        /// The primary auth token: it signs webhooks and authorises sends.
+        auth_token: String,
+        /// The token before a rotation, still accepted on webhooks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_auth_token: Option<String>,
+    },
+    /// Gupshup.
+    Gupshup {
+        /// The app's name.
+        app_name: String,
+        /// The API key that authorises sends.
+        api_key: String,
+        /// What the webhook URL carries as `token`.
+        webhook_token: String,
+    },
+    /// Meta Cloud API.
+    Meta {
+        /// The token that authorises sends.
+        access_token: String,
+        /// The secret that signs webhooks.
+        app_secret: String,
+        /// The answer to the subscription handshake.
+        verify_token: String,
+    },
+}
+
+impl Credentials {
+    /// The provider that these are for.
+    #[must_use]
+    pub const fn provider(&self) -> Provider {
+        match self {
+            Self::Twilio { .. } => Provider::Twilio,
+            Self::Gupshup { .. } => Provider::Gupshup,
+            Self::Meta { .. } => Provider::Meta,
+        }
+    }
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials::{:?}(…)", self.provider())
+    }
+}
+
+/// A webhook as it stood on the wire.
+#[derive(Debug, Clone, Copy)]
+pub struct Webhook<'a> {
+    /// The public URL that the provider was told, with the raw path and query of this request;
+    /// built from configuration, never from `Host`.
+    pub url: &'a str,
+    /// The raw query, without `?`; empty when there is none.
+    pub query: &'a str,
+    /// The headers, with lower-case names.
+    pub headers: &'a BTreeMap<String, String>,
+    /// The raw body. A signature covers these very bytes.
+    pub body: &'a [u8],
+}
+
+/// A webhook's authentication failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Forged {
+    /// The header that carries the signature is missing.
+    #[error("the signature is missing")]
+    Missing,
+    /// It does not match.
+    #[error("the signature does not match")]
+    Mismatch,
+}
+
+/// A webhook that is not what its provider sends. The text names what is wrong and quotes
+/// nothing of the content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unparsable(pub String);
+
+/// What a webhook tells. One webhook may hold many.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// A customer wrote. Boxed, because it is much larger than the others.
+    Message(Box<Inbound>),
+    /// Something became known about a message that was sent.
+    Status(StatusUpdate),
+    /// An event that says nothing about a message; kept by name (F6).
+    Other {
+        /// What the provider calls it.
+        kind: String,
+    },
+}
+
+/// Which of the business's numbers a payload is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Business {
+    /// By the number itself.
+    Phone(Phone),
+    /// By the provider's own name for it, such as Meta's phone-number id.
+    ProviderId(String),
+}
+
+/// A customer's message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inbound {
+    /// To whom.
+    pub business: Business,
+    /// From whom.
+    pub user: User,
+    /// The user's own name for himself.
+    pub profile_name: Option<String>,
+    /// The provider's id of the message: what a redelivery repeats.
+    pub provider_message_id: String,
+    /// When the user sent it, where the provider tells.
+    pub sent_at: Option<Timestamp>,
+    /// What it holds.
+    pub content: Content,
+    /// Whether it was forwarded (M141).
+    pub forwarded: bool,
+    /// The provider's id of the message that it answers.
+    pub reply_to: Option<String>,
+    /// Where the user came from, when an advertisement or a post led here.
+    pub referral: Option<BTreeMap<String, String>>,
+}
+
+/// Our own reference to one attempt of one message, handed to the provider with the send and
+/// returned by it with every status: it locates the message without an index.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// The message.
+    pub message: MessageId,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+impl Reference {
+    /// Reads `<message>.<attempt>`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (message, attempt) = text.rsplit_once('.')?;
+        let attempt = attempt.parse().ok().filter(|a| (1..=9999).contains(a))?;
+        Some(Self { message: MessageId::parse(message).ok()?, attempt })
+    }
+}
+
+impl std::fmt::Display for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.message, self.attempt)
+    }
+}
+
+/// Something about a message that was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusUpdate {
+    /// Our own reference, where it came back.
+    pub reference: Option<Reference>,
+    /// The provider's id of the message.
+    pub provider_message_id: String,
+    /// From which of the business's numbers it was sent, where told.
+    pub business: Option<Business>,
+    /// To whom it was sent, where told.
+    pub user: Option<User>,
+    /// What is known now; `None` when the status says no more than the send's own answer did.
+    pub fact: Option<FactKind>,
+    /// The provider's time of the event, where told.
+    pub at: Option<Timestamp>,
+    /// The provider's code, for a failure.
+    pub code: Option<String>,
+}
+
+/// What is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Outbound<'a> {
+    /// The business number.
+    pub from: &'a Phone,
+    /// The provider's own name for it, where it has one.
+    pub from_provider_id: Option<&'a str>,
+    /// The customer.
+    pub to: &'a User,
+    /// What to send.
+    pub content: &'a Content,
+    /// The template's definition, when `content` is a template.
+    pub template: Option<&'a Template>,
+    /// Our reference to this attempt.
+    pub reference: &'a Reference,
+    /// Where statuses are to be posted, without our reference.
+    pub status_url: &'a str,
+}
+
+/// A request to a provider, ready to be written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProviderRequest {
+    /// The absolute URL. The method is always POST.
+    pub url: String,
+    /// The headers, with lower-case names; they hold secrets.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for ProviderRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ProviderRequest(POST {}, {} bytes)", self.url, self.body.len())
+    }
+}
+
+/// A message that cannot be written for the provider although the rules allow it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unrenderable(pub String);
+
+/// What a provider's answer to a send means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It has the message.
+    Accepted {
+        /// Its id of the message.
+        provider_message_id: String,
+        /// The user as the provider writes him, when that differs from what was sent.
+        wa_id: Option<String>,
+    },
+    /// It does not have the message and asks to wait.
+    Throttled {
+        /// How long, where it tells.
+        after: Option<Millis>,
+        /// Its code.
+        code: String,
+    },
+    /// It does not have the message and never will in this form.
+    Refused {
+        /// Its code.
+        code: String,
+    },
+    /// It may or may not have the message.
+    Unknown {
+        /// Its code or HTTP status.
+        code: String,
+    },
+}
+
+/// Whom a provider's code concerns, and so what may still be sent (F11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Concern {
+    /// This user only.
+    User,
+    /// The whole account or sender: stop and alert.
+    Account,
+    /// This content or template.
+    Content,
+    /// The pace: wait.
+    Pace,
+    /// The closed window: a template is needed, and our own window was wrong.
+    Window,
+    /// Nobody knows whether it was sent.
+    Outcome,
+}
+
+/// A provider's code, explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Explanation {
+    /// Whom it concerns.
+    pub concern: Concern,
+    /// What it means, as a fragment.
+    pub meaning: &'static str,
+    /// Whether the same message may be sent again later.
+    pub retryable: bool,
+    /// One sentence that a person can act on.
+    pub remedy: &'static str,
+}
+
+/// Checks that a webhook comes from the holder of `credentials`. Nothing is parsed before this.
+///
+/// # Errors
+/// [`Forged`] when the authentication is missing or does not match.
+pub fn verify(credentials: &Credentials, webhook: &Webhook<'_>) -> Result<(), Forged> {
+    match credentials {
+        Credentials::Twilio { auth_token, previous_auth_token, .. } => {
+            twilio::verify(auth_token, previous_auth_token.as_deref(), webhook)
+        }
+        // Fail closed until the provider has its folder.
+        Credentials::Gupshup { .. } | Credentials::Meta { .. } => Err(Forged::Missing),
+    }
+}
+
+/// Reads a verified webhook. Every item that it holds comes out, also those of unknown kind.
+///
+/// # Errors
+/// [`Unparsable`] when it is not what the provider sends.
+pub fn parse(provider: Provider, webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
+    match provider {
+        Provider::Twilio => twilio::parse(webhook),
+        Provider::Gupshup | Provider::Meta => {
+            Err(Unparsable(format!("webhooks of {} are not understood yet", provider.as_str())))
+        }
+    }
+}
+
+/// The content type and body that the provider wants to its webhook.
+#[must_use]
+pub const fn acknowledgement(provider: Provider) -> (&'static str, &'static str) {
+    match provider {
+        Provider::Twilio => ("text/xml", "<Response/>"),
+        Provider::Gupshup | Provider::Meta => ("text/plain", ""),
+    }
+}
+
+/// The provider's own API host, used unless the account names another.
+#[must_use]
+pub const fn api_base_url(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Twilio => "https://api.twilio.com",
+        Provider::Gupshup => "https://api.gupshup.io",
+        Provider::Meta => "https://graph.facebook.com",
+    }
+}
+
+/// Writes a send for its provider.
+///
+/// # Errors
+/// [`Unrenderable`] when the provider has no form for it; nothing was sent.
+pub fn render(
+    credentials: &Credentials,
+    base_url: &str,
+    outbound: &Outbound<'_>,
+) -> Result<ProviderRequest, Unrenderable> {
+    match credentials {
+        Credentials::Twilio { account_sid, auth_token, .. } => {
+            twilio::render(account_sid, auth_token, base_url, outbound)
+        }
+        Credentials::Gupshup { .. } | Credentials::Meta { .. } => Err(Unrenderable(format!(
+            "sends through {} are not written yet",
+            credentials.provider().as_str()
+        ))),
+    }
+}
+
+/// Reads the provider's answer to a send. `retry_after` is the header of that name.
+#[must_use]
+pub fn classify(provider: Provider, status: u16, retry_after: Option<&str>, body: &[u8]) -> Answer {
+    match provider {
+        Provider::Twilio => twilio::classify(status, retry_after, body),
+        Provider::Gupshup | Provider::Meta => Answer::Unknown { code: status.to_string() },
+    }
+}
+
+/// Explains a provider's code. Total: an unknown code has a stated default.
+#[must_use]
+pub fn explain(provider: Provider, code: &str) -> Explanation {
+    match provider {
+        Provider::Twilio => twilio::explain(code),
+        Provider::Gupshup | Provider::Meta => UNKNOWN_CODE,
+    }
+}
+
+/// What a code that nobody has classified is taken for: final for this message, and nobody
+/// else is stopped by it.
+pub const UNKNOWN_CODE: Explanation = Explanation {
+    concern: Concern::User,
+    meaning: "the provider gave a code that this build does not know",
+    retryable: false,
+    remedy: "Look the code up in the provider's documentation before sending again.",
+};

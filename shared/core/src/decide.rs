@@ -1,0 +1,227 @@
+//! May this message be sent, and as what? One pure function for every caller: the API, the
+//! desk, a rule, and the sender just before the call (M8, M53-M58, M62, M63, M136-M140).
+
+use crate::account::{Account, AccountState, Brand, Sender};
+use crate::code::Code;
+use crate::consent::{Consent, OptIn};
+use crate::content::{Content, TemplateUse};
+use crate::id::BrandId;
+use crate::identity::User;
+use crate::profile::Profile;
+use crate::template::{Template, TemplateStatus};
+use crate::time::Timestamp;
+use crate::window::{Channel, Window};
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The instant of the decision.
+    pub now: Timestamp,
+    /// How the channel's windows behave.
+    pub channel: Channel,
+    /// The sender's account.
+    pub account: &'a Account,
+    /// The sender.
+    pub sender: &'a Sender,
+    /// The sender's brand, where the sender has one and it was found.
+    pub brand: Option<&'a Brand>,
+    /// The brand that the conversation was begun for; `None` when it is new or had none.
+    pub conversation_brand: Option<&'a BrandId>,
+    /// Who is written to.
+    pub user: &'a User,
+    /// The user's latest word on consent.
+    pub consent: &'a Consent,
+    /// The window, where the user has ever written.
+    pub window: Option<&'a Window>,
+    /// The template that the content names, where the account has it.
+    pub template: Option<&'a Template>,
+}
+
+/// What a message is sent, and charged, as (M53-M56, M108).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentAs {
+    /// Within the window.
+    Session,
+    /// Outside it.
+    Template,
+}
+
+/// Why a message is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The first code of the contract's order that applies.
+    pub code: Code,
+    /// The others that apply, in that order.
+    pub also: Vec<Code>,
+    /// What exactly does not fit, where the code alone does not say it.
+    pub detail: Option<String>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It may be sent.
+    Send {
+        /// As what.
+        sent_as: SentAs,
+        /// Whether it takes a place of the messaging limit: exactly when it is business-initiated,
+        /// a template outside an open window (M23).
+        counts: bool,
+    },
+    /// It may not.
+    Refuse(Refusal),
+}
+
+/// Decides whether `content` may be sent.
+#[must_use]
+pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
+    let open = facts.window.is_some_and(|w| w.is_open(facts.now, facts.channel));
+    // The order of the contract: account, sender, brand, content, consent, template, window.
+    let mut found: Vec<(Code, Option<String>)> = Vec::new();
+    found.extend(road_blocked(facts).into_iter().map(|code| (code, None)));
+    found.extend(content_misfit(facts, content));
+    match content.template() {
+        Some(used) => found.extend(template_misfit(facts, used, open)),
+        None if !open => found.push((closed_window(facts), None)),
+        None => {}
+    }
+    let mut found = found.into_iter();
+    if let Some((code, detail)) = found.next() {
+        let also = found.map(|(code, _)| code).collect();
+        return Decision::Refuse(Refusal { code, also, detail });
+    }
+    if open {
+        Decision::Send { sent_as: SentAs::Session, counts: false }
+    } else {
+        Decision::Send { sent_as: SentAs::Template, counts: true }
+    }
+}
+
+/// Why a free-form reply is not possible now, or `None`: what a conversation shows as `reply`.
+#[must_use]
+pub fn reply_blocked(facts: &Facts<'_>) -> Option<Code> {
+    let open = facts.window.is_some_and(|w| w.is_open(facts.now, facts.channel));
+    road_blocked(facts).into_iter().next().or_else(|| (!open).then(|| closed_window(facts)))
+}
+
+fn closed_window(facts: &Facts<'_>) -> Code {
+    if facts.window.is_some() { Code::WindowExpired } else { Code::WindowNeverOpened }
+}
+
+/// What blocks every message: account, sender, brand, in this order.
+fn road_blocked(facts: &Facts<'_>) -> Vec<Code> {
+    let mut found = Vec::new();
+    match facts.account.state {
+        AccountState::Active => {}
+        AccountState::Deactivated => found.push(Code::AccountDeactivated),
+        AccountState::Removed => found.push(Code::IntegrationRemoved),
+        AccountState::Deleted => found.push(Code::AccountDeleted),
+    }
+    if facts.sender.deleted_at.is_some() {
+        found.push(Code::Interrupted);
+    }
+    found.extend(brand_blocked(facts));
+    found
+}
+
+fn brand_blocked(facts: &Facts<'_>) -> Option<Code> {
+    let own = facts.sender.brand.as_ref()?;
+    match facts.brand {
+        None => return Some(Code::BrandDeleted),
+        Some(brand) if brand.deleted_at.is_some() => return Some(Code::BrandDeleted),
+        Some(brand) if !brand.active => return Some(Code::BrandInactive),
+        Some(_) => {}
+    }
+    facts.conversation_brand.filter(|b| *b != own).map(|_| Code::BrandMismatch)
+}
+
+fn content_misfit(facts: &Facts<'_>, content: &Content) -> Vec<(Code, Option<String>)> {
+    let profile = facts.account.provider.profile();
+    let mut found = Vec::new();
+    if !profile.sends_to_user_id && facts.user.phone().is_none() {
+        found.push((Code::UserIdUnsupported, None));
+    }
+    if facts.user.phone().is_some_and(|p| p.canonical() == facts.sender.phone.canonical()) {
+        found.push((
+            Code::ContactInvalid,
+            Some("a sender cannot write to its own number".to_owned()),
+        ));
+    }
+    found.extend(kind_misfit(&profile, content));
+    found
+}
+
+fn kind_misfit(profile: &Profile, content: &Content) -> Option<(Code, Option<String>)> {
+    if let Content::Unsupported { kind, .. } = content {
+        return Some((
+            Code::ContentUnsupported,
+            Some(format!("{} sends no `{kind}`", profile.name)),
+        ));
+    }
+    if !profile.can_send(content) {
+        return Some((
+            Code::ContentUnsupported,
+            Some(format!("this kind is not sent through {}", profile.name)),
+        ));
+    }
+    let Content::Text { text } = content else {
+        return None;
+    };
+    if text.trim().is_empty() {
+        return Some((Code::TextEmpty, None));
+    }
+    let length = profile.text_length(text);
+    (length > profile.text_max).then(|| {
+        (
+            Code::TextTooLong,
+            Some(format!(
+                "the text has {length} characters as {} counts them, at most {} are allowed",
+                profile.name, profile.text_max
+            )),
+        )
+    })
+}
+
+/// Consent, then the template itself: a template to a user without consent is refused also
+/// inside an open window (D10), a free-form reply there is not.
+fn template_misfit(
+    facts: &Facts<'_>,
+    used: &TemplateUse,
+    open: bool,
+) -> Vec<(Code, Option<String>)> {
+    let mut found = Vec::new();
+    match facts.consent.state {
+        OptIn::In => {}
+        OptIn::Out => found.push((Code::OptedOut, None)),
+        OptIn::Unknown => found.push((Code::NotOptedIn, None)),
+    }
+    // Off and active: sent as a session message (M53). Off and inactive: not sent (M54).
+    if !facts.sender.template_messaging && !open {
+        found.push((Code::TemplateMessagingOff, None));
+    }
+    let Some(template) = facts.template else {
+        found.push((Code::TemplateUnknown, Some(format!("no template `{}`", used.name))));
+        return found;
+    };
+    if template.status != TemplateStatus::Approved {
+        let detail = format!("`{}` is {}", template.name, template.status.as_str());
+        found.push((Code::TemplateNotApproved, Some(detail)));
+    }
+    if let Some(misfit) = template.variables_misfit(&used.variables) {
+        found.push((Code::TemplateVariables, Some(misfit)));
+    }
+    if !facts.account.template_categories.contains(&template.category) {
+        found.push((Code::CategoryForbidden, None));
+    }
+    // A restriction concerns what the business begins; replies go on (peers E12).
+    if !open && facts.sender.restricted_until.is_some_and(|until| facts.now < until) {
+        found.insert(0, (Code::SenderRestricted, None));
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

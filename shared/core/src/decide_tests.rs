@@ -1,0 +1,266 @@
+//! Every row of the rule book that [`super::decide`] answers for.
+
+use super::*;
+use crate::account::{LimitScope, Provider};
+use crate::id::{AccountId, SenderId};
+use crate::identity::Phone;
+use crate::template::Category;
+use crate::window::Basis;
+use std::collections::BTreeMap;
+
+const HOUR: i64 = 3_600_000;
+
+struct Case {
+    account: Account,
+    sender: Sender,
+    brand: Option<Brand>,
+    conversation_brand: Option<BrandId>,
+    user: User,
+    consent: Consent,
+    window: Option<Window>,
+    template: Option<Template>,
+    now: Timestamp,
+}
+
+fn opened_at(ms: i64) -> Window {
+    let at = Timestamp::from_millis(ms);
+    Window { last_user_at: at, opened_at: at, basis: Basis::UserTime, refused_at: None }
+}
+
+fn case() -> Case {
+    Case {
+        account: Account {
+            id: AccountId::parse("acc").unwrap(),
+            provider: Provider::Twilio,
+            state: AccountState::Active,
+            portfolio: None,
+            template_categories: Category::ALL.into_iter().collect(),
+        },
+        sender: Sender {
+            id: SenderId::parse("support").unwrap(),
+            account: AccountId::parse("acc").unwrap(),
+            phone: Phone::parse("+14155238886").unwrap(),
+            brand: Some(BrandId::parse("acme").unwrap()),
+            provider_id: None,
+            template_messaging: true,
+            messaging_limit: Some(250),
+            limit_scope: LimitScope::Sender,
+            rate_per_second: 80,
+            restricted_until: None,
+            deleted_at: None,
+        },
+        brand: Some(Brand {
+            id: BrandId::parse("acme").unwrap(),
+            name: "Acme".into(),
+            active: true,
+            deleted_at: None,
+        }),
+        conversation_brand: Some(BrandId::parse("acme").unwrap()),
+        user: User::Phone(Phone::parse("+919876543210").unwrap()),
+        consent: Consent { state: OptIn::In, at: Timestamp::ZERO, source: None },
+        window: Some(opened_at(0)),
+        template: Some(Template {
+            name: "order".into(),
+            language: "en".into(),
+            category: Category::Utility,
+            status: TemplateStatus::Approved,
+            body: "Order {{1}} is ready.".into(),
+            provider_ref: Some("HX1".into()),
+        }),
+        now: Timestamp::from_millis(HOUR),
+    }
+}
+
+impl Case {
+    fn decide(&self, content: &Content) -> Decision {
+        decide(&self.facts(), content)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            now: self.now,
+            channel: Channel::WHATSAPP,
+            account: &self.account,
+            sender: &self.sender,
+            brand: self.brand.as_ref(),
+            conversation_brand: self.conversation_brand.as_ref(),
+            user: &self.user,
+            consent: &self.consent,
+            window: self.window.as_ref(),
+            template: self.template.as_ref(),
+        }
+    }
+}
+
+fn text() -> Content {
+    Content::Text { text: "On its way.".into() }
+}
+
+fn template() -> Content {
+    Content::Template(TemplateUse {
+        name: "order".into(),
+        language: None,
+        variables: BTreeMap::from([("1".into(), "42".into())]),
+    })
+}
+
+fn refused(decision: &Decision) -> Code {
+    match decision {
+        Decision::Refuse(refusal) => refusal.code,
+        Decision::Send { .. } => panic!("sent"),
+    }
+}
+
+const SESSION: Decision = Decision::Send { sent_as: SentAs::Session, counts: false };
+const TEMPLATE: Decision = Decision::Send { sent_as: SentAs::Template, counts: true };
+
+#[test]
+fn m8_free_form_is_refused_at_24_hours_and_a_template_is_not() {
+    let mut c = case();
+    c.now = Timestamp::from_millis(24 * HOUR - 1);
+    assert_eq!(c.decide(&text()), SESSION);
+    c.now = Timestamp::from_millis(24 * HOUR);
+    assert_eq!(refused(&c.decide(&text())), Code::WindowExpired);
+    assert_eq!(c.decide(&template()), TEMPLATE);
+}
+
+#[test]
+fn m140_proactive_free_form_and_calls_are_refused_with_a_reason() {
+    let mut c = case();
+    let call = Content::Unsupported { kind: "call".into(), raw: BTreeMap::new() };
+    assert_eq!(refused(&c.decide(&call)), Code::ContentUnsupported);
+    c.window = None;
+    assert_eq!(refused(&c.decide(&text())), Code::WindowNeverOpened);
+}
+
+#[test]
+fn m23_a_template_in_an_open_window_takes_no_place_of_the_limit() {
+    assert_eq!(case().decide(&template()), SESSION);
+}
+
+#[test]
+fn m28_the_text_limit_is_exact() {
+    let of = |n: usize| Content::Text { text: "é".repeat(n) };
+    assert_eq!(case().decide(&of(1599)), SESSION);
+    assert_eq!(case().decide(&of(1600)), SESSION);
+    assert_eq!(refused(&case().decide(&of(1601))), Code::TextTooLong);
+    assert_eq!(refused(&case().decide(&Content::Text { text: " \n".into() })), Code::TextEmpty);
+}
+
+#[test]
+fn m29_the_4096_profile_is_exact() {
+    let mut c = case();
+    c.account.provider = Provider::Meta;
+    let of = |n: usize| Content::Text { text: "👋".repeat(n) };
+    assert_eq!(c.decide(&of(4095)), SESSION);
+    assert_eq!(c.decide(&of(4096)), SESSION);
+    assert_eq!(refused(&c.decide(&of(4097))), Code::TextTooLong);
+}
+
+#[test]
+fn m15_the_window_rule_is_the_same_for_every_provider() {
+    for provider in Provider::ALL {
+        let mut c = case();
+        c.account.provider = provider;
+        assert_eq!(c.decide(&text()), SESSION);
+        c.now = Timestamp::from_millis(24 * HOUR);
+        assert_eq!(refused(&c.decide(&text())), Code::WindowExpired);
+    }
+}
+
+#[test]
+fn m53_m54_the_template_switch() {
+    let mut c = case();
+    c.sender.template_messaging = false;
+    assert_eq!(c.decide(&template()), SESSION);
+    assert_eq!(c.decide(&text()), SESSION);
+    c.now = Timestamp::from_millis(24 * HOUR);
+    assert_eq!(refused(&c.decide(&template())), Code::TemplateMessagingOff);
+    assert_eq!(refused(&c.decide(&text())), Code::WindowExpired);
+}
+
+#[test]
+fn m71_m72_d10_a_template_needs_consent_and_a_reply_does_not() {
+    let mut c = case();
+    for (state, code) in [(OptIn::Unknown, Code::NotOptedIn), (OptIn::Out, Code::OptedOut)] {
+        c.consent.state = state;
+        assert_eq!(c.decide(&text()), SESSION);
+        assert_eq!(refused(&c.decide(&template())), code);
+    }
+}
+
+#[test]
+fn m51_only_an_approved_template_is_sent() {
+    let mut c = case();
+    let statuses = ["unsubmitted", "pending", "rejected", "paused", "disabled", "in_appeal"];
+    for status in statuses {
+        let mut t = c.template.clone().unwrap();
+        t.status = TemplateStatus::from(status.to_owned());
+        c.template = Some(t);
+        let Decision::Refuse(refusal) = c.decide(&template()) else { panic!("sent {status}") };
+        assert_eq!(refusal.code, Code::TemplateNotApproved);
+        assert!(refusal.detail.unwrap().contains(status), "the state is named");
+    }
+    c.template = None;
+    assert_eq!(refused(&c.decide(&template())), Code::TemplateUnknown);
+}
+
+#[test]
+fn m70_d2_the_allowed_categories_are_data() {
+    let mut c = case();
+    c.account.template_categories.remove(&Category::Utility);
+    assert_eq!(refused(&c.decide(&template())), Code::CategoryForbidden);
+}
+
+#[test]
+fn m136_each_cause_of_session_ended() {
+    let mut c = case();
+    c.brand.as_mut().unwrap().active = false;
+    assert_eq!(refused(&c.decide(&text())), Code::BrandInactive);
+    c.brand.as_mut().unwrap().deleted_at = Some(c.now);
+    assert_eq!(refused(&c.decide(&text())), Code::BrandDeleted);
+    c.brand = None;
+    assert_eq!(refused(&c.decide(&text())), Code::BrandDeleted);
+    let mut c = case();
+    c.conversation_brand = Some(BrandId::parse("other").unwrap());
+    assert_eq!(refused(&c.decide(&text())), Code::BrandMismatch);
+    assert_eq!(reply_blocked(&c.facts()), Some(Code::BrandMismatch));
+}
+
+#[test]
+fn m137_m138_m50_the_account_and_the_sender() {
+    let mut c = case();
+    let rows = [
+        (AccountState::Deactivated, Code::AccountDeactivated),
+        (AccountState::Removed, Code::IntegrationRemoved),
+        (AccountState::Deleted, Code::AccountDeleted),
+    ];
+    for (state, code) in rows {
+        c.account.state = state;
+        assert_eq!(refused(&c.decide(&text())), code);
+        assert_eq!(refused(&c.decide(&template())), code);
+    }
+    c.account.state = AccountState::Active;
+    c.sender.deleted_at = Some(c.now);
+    assert_eq!(refused(&c.decide(&text())), Code::Interrupted);
+}
+
+#[test]
+fn the_first_code_of_the_order_is_answered_and_the_rest_stand_beside_it() {
+    let mut c = case();
+    c.account.state = AccountState::Deactivated;
+    c.brand.as_mut().unwrap().active = false;
+    c.now = Timestamp::from_millis(24 * HOUR);
+    let Decision::Refuse(refusal) = c.decide(&Content::Text { text: String::new() }) else {
+        panic!("sent")
+    };
+    assert_eq!(refusal.code, Code::AccountDeactivated);
+    assert_eq!(refusal.also, [Code::BrandInactive, Code::TextEmpty, Code::WindowExpired]);
+}
+
+#[test]
+fn a_sender_does_not_write_to_itself() {
+    let mut c = case();
+    c.user = User::Phone(c.sender.phone.clone());
+    assert_eq!(refused(&c.decide(&text())), Code::ContactInvalid);
+}

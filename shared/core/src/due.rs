@@ -1,0 +1,200 @@
+//! What is due, and when to look again (design §4, "Lazy due times" and "The sweep").
+
+use crate::message::Phase;
+use crate::time::{Millis, Timestamp};
+use crate::window::{Channel, Window};
+use serde::{Deserialize, Serialize};
+
+/// Who is told that a window is about to close.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// How long before the end.
+    pub before_s: u32,
+    /// Who is told: `agent`, `queue`, `supervisor`, `on_call`.
+    pub to: String,
+}
+
+impl Threshold {
+    /// The default: the agent, two hours before the end.
+    #[must_use]
+    pub fn default_ladder() -> Vec<Self> {
+        vec![Self { before_s: 7200, to: "agent".to_owned() }]
+    }
+
+    fn before(&self) -> Millis {
+        Millis::from_seconds(i64::from(self.before_s))
+    }
+}
+
+/// A notice about one countdown of one window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A threshold has passed and the window is still open (U6).
+    Expiring {
+        /// The threshold.
+        threshold: Threshold,
+        /// When the window closes.
+        expires_at: Timestamp,
+    },
+    /// The window has closed.
+    Expired {
+        /// When it closed.
+        expires_at: Timestamp,
+    },
+}
+
+/// What a visit to a conversation decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// What to tell, in order.
+    pub notices: Vec<Notice>,
+    /// Every notice up to this instant has been given.
+    pub noticed_until: Timestamp,
+    /// When to look again; `None` when nothing is left to tell.
+    pub next: Option<Timestamp>,
+}
+
+/// The instants at which a countdown speaks.
+fn instants(expires_at: Timestamp, ladder: &[Threshold]) -> impl Iterator<Item = Timestamp> {
+    ladder.iter().map(move |t| expires_at.minus(t.before())).chain(std::iter::once(expires_at))
+}
+
+/// When the sweep must look at a conversation next, given that everything up to
+/// `noticed_until` has been told. Never decreases when `last_user_at` grows.
+#[must_use]
+pub fn next_visit(
+    window: &Window,
+    noticed_until: Timestamp,
+    ladder: &[Threshold],
+    channel: Channel,
+) -> Option<Timestamp> {
+    instants(window.expires_at(channel), ladder).filter(|t| *t > noticed_until).min()
+}
+
+/// Decides what a visit at `now` tells. A warning that comes after the end is not given any
+/// more: the end itself is told.
+#[must_use]
+pub fn visit(
+    window: &Window,
+    noticed_until: Timestamp,
+    now: Timestamp,
+    ladder: &[Threshold],
+    channel: Channel,
+) -> Visit {
+    let expires_at = window.expires_at(channel);
+    let mut notices = Vec::new();
+    if now >= expires_at {
+        if expires_at > noticed_until {
+            notices.push(Notice::Expired { expires_at });
+        }
+    } else {
+        let mut passed: Vec<&Threshold> = ladder
+            .iter()
+            .filter(|t| {
+                let at = expires_at.minus(t.before());
+                noticed_until < at && at <= now
+            })
+            .collect();
+        passed.sort_by_key(|t| std::cmp::Reverse(t.before_s));
+        notices.extend(
+            passed.into_iter().map(|t| Notice::Expiring { threshold: t.clone(), expires_at }),
+        );
+    }
+    let noticed_until = noticed_until.max(now);
+    Visit { notices, noticed_until, next: next_visit(window, noticed_until, ladder, channel) }
+}
+
+/// How long a queued message may wait before the sweep puts it into its queue once more.
+/// Longer than a full queue needs, because a second entry is harmless but not free.
+pub const QUEUED_PATIENCE: Millis = Millis::from_seconds(900);
+
+/// How long a call may be under way: the deadline of the call and of recording its answer.
+/// After this the answer is lost for good.
+pub const SENDING_PATIENCE: Millis = Millis::from_seconds(120);
+
+/// What the sweep does with a message that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageDue {
+    /// Put it into its queue once more, and look again then.
+    Enqueue {
+        /// When to look again.
+        next: Timestamp,
+    },
+    /// Its call was begun and nobody knows how it ended.
+    MarkUnknown,
+    /// Look again later.
+    Wait(Timestamp),
+    /// Nothing is left to do.
+    Clear,
+}
+
+/// Decides what a message whose `due_at` has come needs. `claimed_at` is when its newest call
+/// was begun.
+#[must_use]
+pub fn message_due(phase: Phase, claimed_at: Option<Timestamp>, now: Timestamp) -> MessageDue {
+    match phase {
+        Phase::Queued | Phase::Deferred => MessageDue::Enqueue { next: now.plus(QUEUED_PATIENCE) },
+        Phase::Sending => {
+            let until = claimed_at.unwrap_or(Timestamp::ZERO).plus(SENDING_PATIENCE);
+            if now >= until { MessageDue::MarkUnknown } else { MessageDue::Wait(until) }
+        }
+        Phase::Received | Phase::Answered | Phase::Refused | Phase::Cancelled => MessageDue::Clear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::Basis;
+
+    const WA: Channel = Channel::WHATSAPP;
+    const HOUR: i64 = 3_600_000;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millis(ms)
+    }
+
+    fn window(last: i64) -> Window {
+        Window {
+            last_user_at: at(last),
+            opened_at: at(0),
+            basis: Basis::UserTime,
+            refused_at: None,
+        }
+    }
+
+    #[test]
+    fn u6_one_notice_per_threshold_and_one_at_the_end() {
+        let ladder = Threshold::default_ladder();
+        let first = visit(&window(0), at(0), at(22 * HOUR), &ladder, WA);
+        assert!(matches!(first.notices.as_slice(), [Notice::Expiring { .. }]));
+        assert_eq!(first.next, Some(at(24 * HOUR)));
+        let again = visit(&window(0), first.noticed_until, at(23 * HOUR), &ladder, WA);
+        assert!(again.notices.is_empty());
+        let end = visit(&window(0), again.noticed_until, at(24 * HOUR), &ladder, WA);
+        assert!(matches!(end.notices.as_slice(), [Notice::Expired { .. }]));
+        assert_eq!(end.next, None);
+    }
+
+    #[test]
+    fn u6_a_new_message_cancels_what_was_due() {
+        let ladder = Threshold::default_ladder();
+        let visited = visit(&window(5 * HOUR), at(0), at(22 * HOUR), &ladder, WA);
+        assert!(visited.notices.is_empty());
+        assert_eq!(visited.next, Some(at(27 * HOUR)));
+    }
+
+    #[test]
+    fn a_late_sweep_tells_the_end_and_no_stale_warning() {
+        let visited = visit(&window(0), at(0), at(30 * HOUR), &Threshold::default_ladder(), WA);
+        assert!(matches!(visited.notices.as_slice(), [Notice::Expired { .. }]));
+    }
+
+    #[test]
+    fn a_call_under_way_is_given_its_time_and_then_called_unknown() {
+        let due = |now| message_due(Phase::Sending, Some(at(0)), at(now));
+        assert_eq!(due(119_999), MessageDue::Wait(at(120_000)));
+        assert_eq!(due(120_000), MessageDue::MarkUnknown);
+        assert_eq!(message_due(Phase::Answered, None, at(0)), MessageDue::Clear);
+    }
+}
