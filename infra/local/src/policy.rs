@@ -250,11 +250,7 @@ mod tests {
     use serde_json::json;
 
     fn statement(effect: Effect, action: &str, resource: &str) -> Statement {
-        Statement {
-            effect,
-            actions: vec![action.to_owned()],
-            resources: vec![resource.to_owned()],
-        }
+        Statement { effect, actions: vec![action.to_owned()], resources: vec![resource.to_owned()] }
     }
 
     #[track_caller]
@@ -269,7 +265,8 @@ mod tests {
 
     #[test]
     fn a_grant_covers_its_action_and_resource_only() {
-        let policy = Policy::new(vec![statement(Effect::Allow, "dynamodb:GetItem", &table_arn("a"))]);
+        let policy =
+            Policy::new(vec![statement(Effect::Allow, "dynamodb:GetItem", &table_arn("a"))]);
         assert!(policy.allows("dynamodb:GetItem", &table_arn("a")));
         assert!(policy.allows("DynamoDB:getitem", &table_arn("a")));
         assert!(!policy.allows("dynamodb:PutItem", &table_arn("a")));
@@ -309,11 +306,7 @@ mod tests {
     #[test]
     fn requests_need_the_actions_of_iam() {
         let query = json!({"TableName": "t", "IndexName": "due"});
-        check(
-            "DynamoDB_20120810.Query",
-            &query,
-            &[("dynamodb:Query", index_arn("t", "due"))],
-        );
+        check("DynamoDB_20120810.Query", &query, &[("dynamodb:Query", index_arn("t", "due"))]);
         let transaction = json!({"TransactItems": [
             {"Put": {"TableName": "a"}},
             {"Update": {"TableName": "b"}},
@@ -332,10 +325,7 @@ mod tests {
         check(
             "DynamoDB_20120810.BatchGetItem",
             &batch,
-            &[
-                ("dynamodb:BatchGetItem", table_arn("a")),
-                ("dynamodb:BatchGetItem", table_arn("b")),
-            ],
+            &[("dynamodb:BatchGetItem", table_arn("a")), ("dynamodb:BatchGetItem", table_arn("b"))],
         );
         let send = json!({"QueueUrl": "http://127.0.0.1:1/000000000000/replies.fifo"});
         check(

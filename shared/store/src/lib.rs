@@ -1,1 +1,100 @@
-//! transom-store
+//! DynamoDB: keys, items and conditional writes.
+//!
+//! This room evaluates conditions, it does not choose them. Every access pattern stands in
+//! `docs/data-model.md` with its key, its condition and its units. There is no `Scan` here.
+
+mod accounts;
+mod claims;
+mod deliveries;
+mod due;
+mod error;
+mod events;
+mod idempotency;
+mod inbox;
+mod item;
+mod keyed;
+mod limits;
+mod messages;
+mod meter;
+mod seal;
+mod sessions;
+
+pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord, Unattached};
+pub use claims::Claim;
+pub use deliveries::{DeliveryRecord, DeliveryState};
+pub use due::{DueKey, DueKind};
+pub use error::StoreError;
+pub use events::StoredEvent;
+pub use idempotency::{Idempotency, IdempotencyRecord};
+pub use inbox::{InboxCursor, InboxEntry};
+pub use keyed::HashKey;
+pub use limits::{Reservation, Usage};
+pub use messages::{ClaimSend, Message, Put, RecordFact, RefusalRecord};
+pub use meter::Meter;
+pub use seal::{KeyRing, KeyRingError, Sealed};
+pub use sessions::{Session, SessionCreated, Updated};
+
+use aws_sdk_dynamodb::Client;
+use std::sync::Arc;
+
+/// The names of the tables; they are defined in `template.yaml` alone.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    /// Conversations, messages, claims, idempotency records, deliveries.
+    pub sessions: String,
+    /// The rolling messaging limits.
+    pub limits: String,
+    /// Accounts, senders, brands, templates, subscriptions, keys.
+    pub accounts: String,
+}
+
+/// The store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    tables: Arc<Tables>,
+    hash_key: HashKey,
+    due_shards: u32,
+    meter: Meter,
+}
+
+impl Store {
+    /// A store on `client`. `hash_key` names conversations and is never rotated; `due_shards`
+    /// spreads the due index and may be raised, never lowered, while items are due.
+    #[must_use]
+    pub fn new(client: Client, tables: Tables, hash_key: HashKey, due_shards: u32) -> Self {
+        Self {
+            client,
+            tables: Arc::new(tables),
+            hash_key,
+            due_shards: due_shards.max(1),
+            meter: Meter::default(),
+        }
+    }
+
+    /// What this store has consumed since it was made.
+    #[must_use]
+    pub const fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// The key that names conversations.
+    #[must_use]
+    pub const fn hash_key(&self) -> &HashKey {
+        &self.hash_key
+    }
+
+    /// How many shards the due index has.
+    #[must_use]
+    pub const fn due_shards(&self) -> u32 {
+        self.due_shards
+    }
+
+    /// One cheap signed call, so that the connection is open before the first request.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn warm(&self) -> Result<(), StoreError> {
+        self.get(&self.tables.sessions, "WARM", "WARM").await.map(|_| ())
+    }
+}

@@ -1,4 +1,43 @@
 //! The embedded engines, each behind one small module so that another can take its place.
+//!
+//! Both are reached over loopback HTTP through the real SDK clients, so local mode differs from
+//! the cloud by endpoints alone.
 
 pub mod dynamo;
 pub mod queue;
+#[cfg(test)]
+mod tests;
+
+use crate::policy::REGION;
+use aws_credential_types::Credentials;
+
+/// A DynamoDB client for a local endpoint.
+#[must_use]
+pub fn dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version_latest()
+        .endpoint_url(endpoint)
+        .region(aws_sdk_dynamodb::config::Region::new(REGION))
+        .credentials_provider(credentials())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+/// An SQS client for a local endpoint.
+#[must_use]
+pub fn queue_client(endpoint: &str) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version_latest()
+        .endpoint_url(endpoint)
+        .region(aws_sdk_sqs::config::Region::new(REGION))
+        .credentials_provider(credentials())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    aws_sdk_sqs::Client::from_conf(config)
+}
+
+/// The engines take any credentials, but the SDK signs only with some.
+fn credentials() -> Credentials {
+    Credentials::new("local", "local", None, None, "transom local mode")
+}

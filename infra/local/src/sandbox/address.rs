@@ -17,11 +17,7 @@ pub(super) fn bare(address: &str) -> String {
     let address = address.strip_prefix(CHANNEL_PREFIX).unwrap_or(address);
     let address = address.trim();
     let digits_only = !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_digit());
-    if digits_only {
-        format!("+{address}")
-    } else {
-        address.to_owned()
-    }
+    if digits_only { format!("+{address}") } else { address.to_owned() }
 }
 
 /// The address as it stands on the wire.
@@ -31,16 +27,12 @@ pub(super) fn on_wire(bare: &str) -> String {
 
 /// The bare E.164 number of a wire address, if it is one.
 pub(super) fn wire_phone(address: &str) -> Option<&str> {
-    address
-        .strip_prefix(CHANNEL_PREFIX)
-        .filter(|bare| is_phone(bare))
+    address.strip_prefix(CHANNEL_PREFIX).filter(|bare| is_phone(bare))
 }
 
 /// The bare number or user id of a wire address, if it is either.
 pub(super) fn wire_customer(address: &str) -> Option<&str> {
-    address
-        .strip_prefix(CHANNEL_PREFIX)
-        .filter(|bare| is_phone(bare) || is_user_id(bare))
+    address.strip_prefix(CHANNEL_PREFIX).filter(|bare| is_phone(bare) || is_user_id(bare))
 }
 
 /// Whether it is `+` and 7 to 15 digits that do not begin with zero.

@@ -34,10 +34,9 @@ impl fmt::Display for SandboxError {
                 formatter,
                 "no account of the sandbox has the number {phone}; register it first"
             ),
-            Self::NoInboundUrl(phone) => write!(
-                formatter,
-                "the account of {phone} has no inbound address; set inbound_url"
-            ),
+            Self::NoInboundUrl(phone) => {
+                write!(formatter, "the account of {phone} has no inbound address; set inbound_url")
+            }
             Self::UnknownMessage(sid) => write!(formatter, "the sandbox knows no message {sid}"),
             Self::BadCustomer(from) => write!(
                 formatter,

@@ -50,10 +50,7 @@ impl Faults {
 
     /// The fault that this sender meets now, if any.
     pub(super) fn take(&mut self, sender: &str) -> Option<Fault> {
-        let own = self
-            .queues
-            .get_mut(&Some(sender.to_owned()))
-            .and_then(VecDeque::pop_front);
+        let own = self.queues.get_mut(&Some(sender.to_owned())).and_then(VecDeque::pop_front);
         own.or_else(|| self.queues.get_mut(&None).and_then(VecDeque::pop_front))
     }
 }

@@ -16,17 +16,13 @@ pub(super) struct Underway {
 
 impl InFlight {
     pub(super) fn new() -> Self {
-        Self {
-            count: watch::Sender::new(0),
-        }
+        Self { count: watch::Sender::new(0) }
     }
 
     /// Counts one more, from now until the guard is dropped.
     pub(super) fn begin(&self) -> Underway {
         self.count.send_modify(|count| *count += 1);
-        Underway {
-            count: self.count.clone(),
-        }
+        Underway { count: self.count.clone() }
     }
 
     /// Waits until nothing is under way.

@@ -26,6 +26,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use tokio::sync::Semaphore;
 
 pub use errors::SandboxError;
 pub use faults::Fault;
@@ -124,6 +125,7 @@ struct Inner {
     random: RandomBytes,
     rate_per_second: usize,
     in_flight: in_flight::InFlight,
+    post_places: Semaphore,
     state: Mutex<State>,
 }
 
@@ -160,6 +162,7 @@ impl Sandbox {
                 random: config.random,
                 rate_per_second: config.rate_per_second,
                 in_flight: in_flight::InFlight::new(),
+                post_places: Semaphore::new(post::POSTS_AT_ONCE_MAX),
                 state: Mutex::new(state),
             }),
         }
@@ -236,11 +239,7 @@ impl Sandbox {
     /// What the phone of `customer` shows of its thread with `business`.
     pub fn phone_state(&self, customer: &str, business: &str) -> PhoneState {
         let now_ms = self.now_ms();
-        self.state().threads.phone_state(
-            &address::bare(customer),
-            &address::bare(business),
-            now_ms,
-        )
+        self.state().threads.phone_state(&address::bare(customer), &address::bare(business), now_ms)
     }
 
     /// Records that the customer wrote at this instant by a way that did not pass through the
@@ -260,10 +259,7 @@ impl Sandbox {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic under the lock fails its own test; it must not hide behind poisoning in others.
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A provider id: its two-letter prefix and 32 hexadecimal digits.

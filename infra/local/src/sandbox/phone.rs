@@ -234,12 +234,12 @@ impl PhoneContent {
         }
     }
 
-    /// The words that the provider's `Body` carries, and that the phone shows.
+    /// The words that the provider's `Body` carries; a place has none.
     pub(super) fn body(&self) -> String {
         match self {
             Self::Text { text } | Self::QuickReply { text, .. } => text.clone(),
             Self::ListReply { title, .. } => title.clone(),
-            Self::Location { label, .. } => label.clone().unwrap_or_default(),
+            Self::Location { .. } => String::new(),
             Self::Image(media)
             | Self::Video(media)
             | Self::Audio(media)
@@ -247,6 +247,15 @@ impl PhoneContent {
             | Self::Sticker(media)
             | Self::Contact(media) => media.caption.clone(),
         }
+    }
+
+    /// What the phone shows of it.
+    pub(super) fn shown(&self) -> String {
+        if let Self::Location { latitude, longitude, label, .. } = self {
+            let label = label.as_deref().unwrap_or_default();
+            return format!("{label} {latitude}, {longitude}").trim().to_owned();
+        }
+        self.body()
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use super::Reach;
+use super::{Reach, Sandbox};
 
 /// Twilio gives the whole call 15 s, the connecting included.
 const POST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -25,6 +25,10 @@ const POST_TIMEOUT: Duration = Duration::from_secs(15);
 /// long enough for a listener that is just starting.
 const CONNECT_TRIES_MAX: u32 = 6;
 const CONNECT_WAIT_FIRST: Duration = Duration::from_millis(100);
+
+/// Posts at the same time. A campaign reports on thousands of messages at once, and each post
+/// holds two descriptors of this very process.
+pub(super) const POSTS_AT_ONCE_MAX: usize = 128;
 
 /// An answer to a webhook is small; whatever is longer is cut off.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -48,6 +52,17 @@ pub(super) struct SignedForm<'a> {
 /// The address as a provider signs and calls it: it never sends the fragment.
 pub(super) fn without_fragment(url: &str) -> &str {
     url.split_once('#').map_or(url, |(before, _)| before)
+}
+
+impl Sandbox {
+    /// Posts the form when one of the places under way is free.
+    pub(super) async fn post(&self, form: &SignedForm<'_>) -> Result<PostAnswer, String> {
+        let reach = self.state().reach.clone();
+        let place = self.inner.post_places.acquire().await;
+        let answer = post(form, reach.as_ref()).await;
+        drop(place);
+        answer
+    }
 }
 
 /// Posts the form. Only a refused connection is tried again: whatever reached the receiver
@@ -107,10 +122,7 @@ async fn exchange(
         .await
         .map_err(|error| error.to_string())?;
     let exchange = async move {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| error.to_string())?;
+        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
         read(response).await
     };
     // The connection is driven here rather than by a task of its own, so that it ends with us:
@@ -132,11 +144,7 @@ async fn read(response: http::Response<hyper::body::Incoming>) -> Result<PostAns
         .await
         .map_err(|error| error.to_string())?
         .to_bytes();
-    Ok(PostAnswer {
-        status,
-        content_type,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    })
+    Ok(PostAnswer { status, content_type, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 fn request(url: &Url, form: &SignedForm<'_>) -> Result<Request<Full<Bytes>>, String> {
@@ -153,10 +161,7 @@ fn request(url: &Url, form: &SignedForm<'_>) -> Result<Request<Full<Bytes>>, Str
         .header(HOST, host)
         .header(CONNECTION, "close")
         .header(USER_AGENT, "transom-sandbox")
-        .header(
-            CONTENT_TYPE,
-            "application/x-www-form-urlencoded; charset=UTF-8",
-        );
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8");
     if !url.username().is_empty() {
         let user = format!("{}:{}", url.username(), url.password().unwrap_or_default());
         request = request.header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(user)));
@@ -164,12 +169,8 @@ fn request(url: &Url, form: &SignedForm<'_>) -> Result<Request<Full<Bytes>>, Str
     for (name, value) in &form.headers {
         request = request.header(*name, value);
     }
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form.params)
-        .finish();
-    request
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|error| error.to_string())
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.params).finish();
+    request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -183,10 +184,7 @@ mod tests {
             local: "http://127.0.0.1:8080/".to_owned(),
         };
         let url = reachable("https://transom.example/status/x?ref=1", Some(&reach));
-        assert_eq!(
-            url.map(String::from),
-            Ok("http://127.0.0.1:8080/status/x?ref=1".to_owned())
-        );
+        assert_eq!(url.map(String::from), Ok("http://127.0.0.1:8080/status/x?ref=1".to_owned()));
         assert!(reachable("https://transom.example.org/x", Some(&reach)).is_err());
         assert!(reachable("http://127.0.0.1:9/x", None).is_ok());
     }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod answer;
+mod customer;
 mod form;
 mod inbound;
 mod lookup;
@@ -43,10 +44,7 @@ pub(super) struct TwilioState {
 pub(super) fn router(sandbox: Sandbox) -> Router {
     let account = "/2010-04-01/Accounts/{account_sid}";
     Router::new()
-        .route(
-            &format!("{account}/Messages.json"),
-            post(send::create).get(lookup::list),
-        )
+        .route(&format!("{account}/Messages.json"), post(send::create).get(lookup::list))
         .route(&format!("{account}/Messages/{{file}}"), get(lookup::fetch))
         .route(
             &format!("{account}/Messages/{{message_sid}}/Media/{{media_sid}}"),

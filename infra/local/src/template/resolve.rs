@@ -46,13 +46,17 @@ impl<'a> Resolver<'a> {
         Ok(Self { document, parameters, unset })
     }
 
-    /// Every resource of a type, by logical id.
+    /// Every resource of a type, sorted by logical id: whether the document's own order is
+    /// kept depends on a feature of serde_json that another crate may switch on.
     pub(super) fn resources(&self, kind: &str) -> Vec<(&'a str, &'a Value)> {
         let resources = self.document.get("Resources").and_then(Value::as_object);
         let all = resources.into_iter().flatten();
-        all.filter(|(_, resource)| resource.get("Type").and_then(Value::as_str) == Some(kind))
+        let mut found: Vec<_> = all
+            .filter(|(_, resource)| resource.get("Type").and_then(Value::as_str) == Some(kind))
             .map(|(id, resource)| (id.as_str(), resource.get("Properties").unwrap_or(&Value::Null)))
-            .collect()
+            .collect();
+        found.sort_by_key(|(id, _)| *id);
+        found
     }
 
     /// A value with its intrinsics resolved; none for `AWS::NoValue`.
@@ -107,7 +111,9 @@ impl<'a> Resolver<'a> {
             },
             ("Fn::Sub", Value::String(pattern)) => self.substitute(pattern, &Value::Null, depth)?,
             ("Fn::Sub", Value::Array(parts)) => match parts.as_slice() {
-                [Value::String(pattern), variables] => self.substitute(pattern, variables, depth)?,
+                [Value::String(pattern), variables] => {
+                    self.substitute(pattern, variables, depth)?
+                }
                 _ => bail!("!Sub takes a text, or a list of a text and its variables"),
             },
             ("Fn::Join", Value::Array(parts)) => match parts.as_slice() {
@@ -225,8 +231,11 @@ impl<'a> Resolver<'a> {
         let Some(given) = given else {
             return Ok(format!("transom-{id}")); // CloudFormation composes it likewise
         };
-        let value = self.value(given, depth + 1).with_context(|| format!("failed to read {id}.{property}"))?;
-        scalar_text(&value.unwrap_or_default()).with_context(|| format!("failed to read {id}.{property}"))
+        let value = self
+            .value(given, depth + 1)
+            .with_context(|| format!("failed to read {id}.{property}"))?;
+        scalar_text(&value.unwrap_or_default())
+            .with_context(|| format!("failed to read {id}.{property}"))
     }
 
     fn kind(&self, id: &str) -> Result<&'a str> {
@@ -236,7 +245,9 @@ impl<'a> Resolver<'a> {
 
     fn resource(&self, id: &str) -> Result<&'a Value> {
         let resource = self.document.get("Resources").and_then(|all| all.get(id));
-        resource.with_context(|| format!("there is no parameter or resource {id}; correct the reference"))
+        resource.with_context(|| {
+            format!("there is no parameter or resource {id}; correct the reference")
+        })
     }
 }
 

@@ -62,9 +62,7 @@ impl Accounts {
     }
 
     pub(super) fn owner_of(&self, phone: &str) -> Option<&TwilioAccount> {
-        self.account_of_number
-            .get(phone)
-            .and_then(|account_sid| self.get(account_sid))
+        self.account_of_number.get(phone).and_then(|account_sid| self.get(account_sid))
     }
 
     pub(super) fn template(&self, content_sid: &str) -> Option<Template> {
@@ -76,18 +74,14 @@ impl Sandbox {
     /// Adds an account, or changes the one with the same id.
     pub fn register_twilio(&self, account: TwilioAccount) {
         let accounts = &mut self.state().twilio.accounts;
-        accounts
-            .accounts
-            .insert(account.account_sid.clone(), account);
+        accounts.accounts.insert(account.account_sid.clone(), account);
     }
 
     /// Gives an account a business number (E.164), which may write from then on.
     pub fn register_number(&self, account_sid: &str, phone: &str) {
         let phone = address::bare(phone);
         let accounts = &mut self.state().twilio.accounts;
-        accounts
-            .account_of_number
-            .insert(phone, account_sid.to_owned());
+        accounts.account_of_number.insert(phone, account_sid.to_owned());
     }
 
     /// Adds a template or other content, or changes the one with the same id.
@@ -97,10 +91,7 @@ impl Sandbox {
         variable_count: usize,
         status: TemplateStatus,
     ) {
-        let template = Template {
-            variable_count,
-            status,
-        };
+        let template = Template { variable_count, status };
         let accounts = &mut self.state().twilio.accounts;
         accounts.templates.insert(content_sid.to_owned(), template);
     }

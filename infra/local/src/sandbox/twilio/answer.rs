@@ -21,20 +21,12 @@ pub(super) struct Refusal {
 impl Refusal {
     /// A 400: the request itself is wrong.
     pub(super) fn bad_request(code: u32, message: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            code,
-            message: message.into(),
-        }
+        Self { status: 400, code, message: message.into() }
     }
 
     /// The 404 of a resource that does not exist.
     pub(super) fn not_found(path: &str) -> Self {
-        Self {
-            status: 404,
-            code: 20404,
-            message: format!("No resource was found at {path}"),
-        }
+        Self { status: 404, code: 20404, message: format!("No resource was found at {path}") }
     }
 
     /// The answer, with the seconds of `Retry-After` if there are any.
@@ -45,8 +37,7 @@ impl Refusal {
             "more_info": format!("https://www.twilio.com/docs/errors/{}", self.code),
             "status": self.status,
         });
-        let status =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
         if let Some(retry_after_s) = retry_after_s {
             let headers = response.headers_mut();
@@ -68,11 +59,7 @@ pub(super) fn authenticate<'a>(
     account_sid: &str,
     headers: &HeaderMap,
 ) -> Result<&'a TwilioAccount, Refusal> {
-    let refusal = || Refusal {
-        status: 401,
-        code: 20003,
-        message: "Authenticate".to_owned(),
-    };
+    let refusal = || Refusal { status: 401, code: 20003, message: "Authenticate".to_owned() };
     let (user, secret) = basic_credentials(headers).ok_or_else(refusal)?;
     accounts
         .get(account_sid)

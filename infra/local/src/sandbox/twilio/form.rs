@@ -36,12 +36,8 @@ pub(super) struct Ends {
 
 impl SendForm {
     pub(super) fn read(pairs: &[(String, String)]) -> Self {
-        let first = |name: &str| {
-            pairs
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.clone())
-        };
+        let first =
+            |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let filled = |name: &str| first(name).filter(|value| !value.is_empty());
         Self {
             to: first("To").unwrap_or_default(),
@@ -107,15 +103,9 @@ impl SendForm {
             ));
         }
         if business == customer {
-            return Err(Refusal::bad_request(
-                63031,
-                "From and To must not be the same address",
-            ));
+            return Err(Refusal::bad_request(63031, "From and To must not be the same address"));
         }
-        Ok(Ends {
-            business: business.to_owned(),
-            customer: customer.to_owned(),
-        })
+        Ok(Ends { business: business.to_owned(), customer: customer.to_owned() })
     }
 
     fn validate_content(&self, accounts: &Accounts) -> Result<(), Refusal> {
@@ -142,26 +132,20 @@ impl SendForm {
             return Err(Refusal::bad_request(21623, "Too many media urls"));
         }
         if let Some(url) = self.media_urls.iter().find(|url| !is_http_url(url)) {
-            return Err(Refusal::bad_request(
-                21620,
-                format!("Invalid media URL: {url}"),
-            ));
+            return Err(Refusal::bad_request(21620, format!("Invalid media URL: {url}")));
         }
         match &self.content_variables {
-            Some(variables) if read_variables(variables).is_none() => Err(Refusal::bad_request(
-                21656,
-                "The ContentVariables parameter is invalid",
-            )),
+            Some(variables) if read_variables(variables).is_none() => {
+                Err(Refusal::bad_request(21656, "The ContentVariables parameter is invalid"))
+            }
             Some(_) | None => Ok(()),
         }
     }
 
     /// The code with which WhatsApp refuses the message after the 201, if it does.
     pub(super) fn late_refusal(&self, accounts: &Accounts, window_open: bool) -> Option<u32> {
-        let template = self
-            .content_sid
-            .as_deref()
-            .and_then(|content_sid| accounts.template(content_sid));
+        let template =
+            self.content_sid.as_deref().and_then(|content_sid| accounts.template(content_sid));
         match template {
             None => (!window_open).then_some(63016),
             Some(template) => template_refusal(template, window_open)
@@ -206,8 +190,7 @@ fn is_http_url(url: &str) -> bool {
 /// Unlike the true one this takes loopback addresses: the receiver is on this machine.
 fn is_callback_url(url: &str) -> bool {
     is_http_url(url)
-        && Url::parse(url)
-            .is_ok_and(|url| url.host_str().is_some_and(|host| !host.contains('_')))
+        && Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(|host| !host.contains('_')))
 }
 
 #[cfg(test)]
@@ -233,10 +216,7 @@ mod tests {
 
     #[test]
     fn unapproved_content_needs_the_window() {
-        let template = |status| Template {
-            variable_count: 0,
-            status,
-        };
+        let template = |status| Template { variable_count: 0, status };
         let refusal = |status, open| template_refusal(template(status), open);
         assert_eq!(refusal(TemplateStatus::Approved, false), None);
         assert_eq!(refusal(TemplateStatus::Unsubmitted, true), None);

@@ -42,21 +42,14 @@ pub(super) async fn list(
     let filter = Filter::read(&query)?;
     let state = sandbox.state();
     authenticate(&state.twilio.accounts, &account_sid, &headers)?;
-    let page_size = filter
-        .page_size
-        .unwrap_or(PAGE_SIZE_DEFAULT)
-        .clamp(1, PAGE_SIZE_MAX);
+    let page_size = filter.page_size.unwrap_or(PAGE_SIZE_DEFAULT).clamp(1, PAGE_SIZE_MAX);
     let mut found = state
         .twilio
         .messages
         .newest_first()
         .filter(|message| message.account_sid == account_sid && filter.matches(message))
         .skip(filter.page.saturating_mul(page_size));
-    let page: Vec<_> = found
-        .by_ref()
-        .take(page_size)
-        .map(Message::json)
-        .collect();
+    let page: Vec<_> = found.by_ref().take(page_size).map(Message::json).collect();
     let more = found.next().is_some();
     let uri = |page: usize| page_uri(&account_sid, &query, page);
     Ok(Json(json!({
@@ -86,9 +79,7 @@ pub(super) async fn fetch(
         .filter(|message| message.account_sid == account_sid)
         .map(|message| Json(message.json()).into_response())
         .ok_or_else(|| {
-            Refusal::not_found(&format!(
-                "/{API_VERSION}/Accounts/{account_sid}/Messages/{file}"
-            ))
+            Refusal::not_found(&format!("/{API_VERSION}/Accounts/{account_sid}/Messages/{file}"))
         })
 }
 
@@ -117,15 +108,9 @@ impl Filter {
     }
 
     fn matches(&self, message: &Message) -> bool {
-        let sent_s = message
-            .sent_ms
-            .unwrap_or(message.created_ms)
-            .div_euclid(1000);
+        let sent_s = message.sent_ms.unwrap_or(message.created_ms).div_euclid(1000);
         self.to.as_ref().is_none_or(|to| *to == message.wire_to())
-            && self
-                .from
-                .as_ref()
-                .is_none_or(|from| *from == message.wire_from())
+            && self.from.as_ref().is_none_or(|from| *from == message.wire_from())
             && self.sent_from_s.is_none_or(|from_s| sent_s >= from_s)
             && self.sent_before_s.is_none_or(|before_s| sent_s < before_s)
     }
@@ -163,10 +148,7 @@ mod tests {
     fn a_day_and_an_instant_are_both_times() {
         let day = 1_795_132_800;
         assert_eq!(read_time("2026-11-20"), Ok((day, day + 86_400)));
-        assert_eq!(
-            read_time("2026-11-20T10:00:00Z"),
-            Ok((day + 36_000, day + 36_001))
-        );
+        assert_eq!(read_time("2026-11-20T10:00:00Z"), Ok((day + 36_000, day + 36_001)));
         assert!(read_time("yesterday").is_err());
     }
 }

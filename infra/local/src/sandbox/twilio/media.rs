@@ -40,21 +40,15 @@ impl MediaStore {
 
     /// The address of a file as a webhook tells it.
     pub(super) fn url(&self, account_sid: &str, message_sid: &str, media_sid: &str) -> String {
-        let base_url = self
-            .base_url
-            .as_deref()
-            .unwrap_or("https://api.twilio.com")
-            .trim_end_matches('/');
+        let base_url =
+            self.base_url.as_deref().unwrap_or("https://api.twilio.com").trim_end_matches('/');
         format!(
             "{base_url}/2010-04-01/Accounts/{account_sid}/Messages/{message_sid}/Media/{media_sid}"
         )
     }
 
     fn get(&self, media_sid: &str) -> Option<&StoredMedia> {
-        self.stored
-            .iter()
-            .rev()
-            .find(|media| media.media_sid == media_sid)
+        self.stored.iter().rev().find(|media| media.media_sid == media_sid)
     }
 }
 

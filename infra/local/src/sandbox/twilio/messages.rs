@@ -41,7 +41,12 @@ pub(super) struct Messages {
 }
 
 impl Messages {
+    /// A message with a known id takes the place of the earlier one.
     pub(super) fn insert(&mut self, message: Message) {
+        if let Some(known) = self.get_mut(&message.sid) {
+            *known = message;
+            return;
+        }
         self.arrival_of.insert(message.sid.clone(), self.next);
         self.by_arrival.insert(self.next, message);
         self.next += 1;
@@ -99,10 +104,7 @@ impl Message {
 
     /// The resource as the API shows it.
     pub(super) fn json(&self) -> Value {
-        let uri = format!(
-            "/{API_VERSION}/Accounts/{}/Messages/{}",
-            self.account_sid, self.sid
-        );
+        let uri = format!("/{API_VERSION}/Accounts/{}/Messages/{}", self.account_sid, self.sid);
         let direction = match self.direction {
             Direction::In => "inbound",
             Direction::Out => "outbound-api",
@@ -161,9 +163,8 @@ fn rank(status: &str) -> u8 {
 
 /// RFC 2822 in whole seconds: the API knows no finer time.
 fn date(at_ms: i64) -> String {
-    let at = Timestamp::from_millisecond(at_ms)
-        .unwrap_or(Timestamp::UNIX_EPOCH)
-        .to_zoned(TimeZone::UTC);
+    let at =
+        Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC);
     rfc2822::to_string(&at).unwrap_or_default()
 }
 

@@ -9,10 +9,7 @@ pub(super) fn spoken(content_type: &str, body: &str) -> Option<String> {
         let (_, after) = body.split_once("<Message")?;
         let (_, after) = after.split_once('>')?;
         let (message, _) = after.split_once("</Message>")?;
-        message
-            .trim()
-            .trim_start_matches("<Body>")
-            .trim_end_matches("</Body>")
+        message.trim().trim_start_matches("<Body>").trim_end_matches("</Body>")
     } else {
         return None;
     };

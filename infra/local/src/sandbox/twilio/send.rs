@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde_json::Value;
 
 use super::answer::{Refusal, authenticate};
@@ -16,8 +16,7 @@ use super::form::{Ends, SendForm};
 use super::messages::Message;
 use super::{PROVIDER, status};
 use crate::sandbox::{
-    Direction, Fault, OutboxEntry, RefusedSend, Sandbox, State as Shared, ThreadEntry,
-    push_bounded,
+    Direction, Fault, OutboxEntry, RefusedSend, Sandbox, State as Shared, ThreadEntry, push_bounded,
 };
 
 /// The span over which a sender's rate is counted.
@@ -36,10 +35,7 @@ impl RecentSends {
     /// Counts one send, unless the last second is full.
     fn admit(&mut self, sender: &str, now_ms: i64, per_second: usize) -> bool {
         let recent = self.by_sender.entry(sender.to_owned()).or_default();
-        while recent
-            .front()
-            .is_some_and(|at_ms| now_ms - at_ms >= RATE_SPAN_MS)
-        {
+        while recent.front().is_some_and(|at_ms| now_ms - at_ms >= RATE_SPAN_MS) {
             recent.pop_front();
         }
         let admitted = recent.len() < per_second;
@@ -53,12 +49,7 @@ impl RecentSends {
 /// What became of a request under the lock.
 enum Outcome {
     Refused(Refusal),
-    Taken {
-        sid: String,
-        json: Value,
-        reports: Vec<status::Report>,
-        fault: Option<Fault>,
-    },
+    Taken { sid: String, json: Value, reports: Vec<status::Report>, fault: Option<Fault> },
     Lost(Fault),
 }
 
@@ -71,12 +62,7 @@ pub(super) async fn create(
     let pairs = read_pairs(&headers, &body);
     match decide(&sandbox, &account_sid, &headers, pairs) {
         Outcome::Refused(refusal) => refusal.into_response(),
-        Outcome::Taken {
-            sid,
-            json,
-            reports,
-            fault,
-        } => {
+        Outcome::Taken { sid, json, reports, fault } => {
             status::spawn(&sandbox, sid, reports);
             match fault {
                 Some(fault) => faulty_answer(fault).await,
@@ -93,11 +79,7 @@ fn read_pairs(headers: &HeaderMap, body: &Bytes) -> Vec<(String, String)> {
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-    if is_form {
-        form_urlencoded::parse(body).into_owned().collect()
-    } else {
-        Vec::new()
-    }
+    if is_form { form_urlencoded::parse(body).into_owned().collect() } else { Vec::new() }
 }
 
 fn decide(
@@ -119,12 +101,7 @@ fn decide(
                 Some(_) | None => {
                     let (json, reports) =
                         take(state, account_sid, &sid, &form, ends, pairs, now_ms);
-                    Outcome::Taken {
-                        sid,
-                        json,
-                        reports,
-                        fault,
-                    }
+                    Outcome::Taken { sid, json, reports, fault }
                 }
             }
         }
@@ -153,17 +130,10 @@ fn admit(
     let twilio = &mut state.twilio;
     let account = authenticate(&twilio.accounts, account_sid, headers)?;
     let ends = form.validate(&twilio.accounts, account)?;
-    if twilio
-        .recent_sends
-        .admit(&ends.business, now_ms, per_second)
-    {
+    if twilio.recent_sends.admit(&ends.business, now_ms, per_second) {
         Ok(ends)
     } else {
-        Err(Refusal {
-            status: 429,
-            code: 20429,
-            message: "Too Many Requests".to_owned(),
-        })
+        Err(Refusal { status: 429, code: 20429, message: "Too Many Requests".to_owned() })
     }
 }
 
@@ -177,9 +147,7 @@ fn take(
     pairs: Vec<(String, String)>,
     now_ms: i64,
 ) -> (Value, Vec<status::Report>) {
-    let window_open = state
-        .threads
-        .window_open(&ends.customer, &ends.business, now_ms);
+    let window_open = state.threads.window_open(&ends.customer, &ends.business, now_ms);
     let refusal = form.late_refusal(&state.twilio.accounts, window_open);
     let reports = status::planned(state.autostatus, state.read_receipts, refusal);
     let message = Message {
@@ -262,17 +230,10 @@ async fn faulty_answer(fault: Fault) -> Response {
             "<html>not what you hoped for",
         )
             .into_response(),
-        Fault::Status {
-            status,
-            code,
-            retry_after_s,
-            taken: _,
-        } => Refusal {
-            status,
-            code,
-            message: "A fault that the test ordered".to_owned(),
+        Fault::Status { status, code, retry_after_s, taken: _ } => {
+            Refusal { status, code, message: "A fault that the test ordered".to_owned() }
+                .answer(retry_after_s)
         }
-        .answer(retry_after_s),
     }
 }
 
@@ -283,9 +244,7 @@ fn broken_answer() -> Response {
         Err::<Bytes, _>(io::Error::other("the sandbox drops this connection by order"))
     });
     let mut response = Body::from_stream(broken).into_response();
-    response
-        .headers_mut()
-        .insert(CONTENT_LENGTH, BROKEN_ANSWER_BYTES.into());
+    response.headers_mut().insert(CONTENT_LENGTH, BROKEN_ANSWER_BYTES.into());
     response
 }
 

@@ -32,10 +32,8 @@ mod tests {
     use super::*;
 
     fn check(url: &str, params: &[(&str, &str)], signature: &str) {
-        let params: Vec<_> = params
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect();
+        let params: Vec<_> =
+            params.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         assert_eq!(sign_twilio("12345", url, &params), signature, "{url}");
     }
 

@@ -3,10 +3,8 @@
 use super::messages::{Message, failure_text};
 use super::sign::sign_twilio;
 use super::{API_VERSION, TwilioState};
-use crate::sandbox::post::{SignedForm, post, without_fragment};
-use crate::sandbox::{
-    AutoStatus, Direction, PostedWebhook, Sandbox, SandboxError, push_bounded,
-};
+use crate::sandbox::post::{SignedForm, without_fragment};
+use crate::sandbox::{AutoStatus, Direction, PostedWebhook, Sandbox, SandboxError, push_bounded};
 
 /// The digits of the recipient that a callback hides.
 const MASKED_DIGITS: usize = 4;
@@ -32,16 +30,12 @@ pub(super) fn planned(
     read_receipts: bool,
     refusal: Option<u32>,
 ) -> Vec<Report> {
-    let report = |status| Report {
-        status,
-        error_code: None,
-    };
+    let report = |status| Report { status, error_code: None };
     match (autostatus, refusal) {
         (AutoStatus::None, _) | (AutoStatus::Manual, None) => Vec::new(),
-        (AutoStatus::Full | AutoStatus::Manual, Some(code)) => vec![Report {
-            status: "undelivered",
-            error_code: Some(code),
-        }],
+        (AutoStatus::Full | AutoStatus::Manual, Some(code)) => {
+            vec![Report { status: "undelivered", error_code: Some(code) }]
+        }
         (AutoStatus::Full, None) if read_receipts => {
             vec![report("sent"), report("delivered"), report("read")]
         }
@@ -61,9 +55,7 @@ pub(super) fn spawn(sandbox: &Sandbox, sid: String, reports: Vec<Report>) {
         for report in reports {
             // A callback that nothing takes stands in the journal of webhooks; the next is
             // posted all the same, as the true one does.
-            let _ = sandbox
-                .post_status(&sid, report.status, report.error_code)
-                .await;
+            let _ = sandbox.post_status(&sid, report.status, report.error_code).await;
         }
         drop(underway);
     });
@@ -84,7 +76,6 @@ impl Sandbox {
         let Some(callback) = callback else {
             return Ok(None);
         };
-        let reach = self.state().reach.clone();
         let form = SignedForm {
             url: without_fragment(&callback.url),
             params: &callback.params,
@@ -93,7 +84,7 @@ impl Sandbox {
                 ("i-twilio-idempotency-token", self.new_sid("")),
             ],
         };
-        let answer = post(&form, reach.as_ref()).await;
+        let answer = self.post(&form).await;
         let posted = PostedWebhook {
             at_ms: self.now_ms(),
             sid: sid.to_owned(),
@@ -103,13 +94,11 @@ impl Sandbox {
         };
         push_bounded(&mut self.state().webhooks, posted);
         drop(underway);
-        answer
-            .map(|answer| Some(answer.status))
-            .map_err(|cause| SandboxError::NotReached {
-                sid: sid.to_owned(),
-                url: callback.url.clone(),
-                cause,
-            })
+        answer.map(|answer| Some(answer.status)).map_err(|cause| SandboxError::NotReached {
+            sid: sid.to_owned(),
+            url: callback.url.clone(),
+            cause,
+        })
     }
 
     /// The customer looks at the thread: every delivered message in it is reported as read.
@@ -136,12 +125,10 @@ impl Sandbox {
             .ok_or_else(|| SandboxError::UnknownMessage(sid.to_owned()))?;
         message.advance(status, error_code, now_ms);
         let message = message.clone();
-        state
-            .threads
-            .update(&message.customer, &message.business, sid, |entry| {
-                entry.status.clone_from(&message.status);
-                entry.error_code = message.error_code;
-            });
+        state.threads.update(&message.customer, &message.business, sid, |entry| {
+            entry.status.clone_from(&message.status);
+            entry.error_code = message.error_code;
+        });
         Ok(callback(&state.twilio, &message, status, error_code))
     }
 }
@@ -156,11 +143,7 @@ fn callback(
     let account = twilio.accounts.get(&message.account_sid)?;
     let params = callback_form(message, status, error_code);
     let signature = sign_twilio(&account.auth_token, without_fragment(&url), &params);
-    Some(Callback {
-        url,
-        params,
-        signature,
-    })
+    Some(Callback { url, params, signature })
 }
 
 fn callback_form(
@@ -224,10 +207,7 @@ mod tests {
     #[test]
     fn each_mode_reports_its_own() {
         let statuses = |mode, refusal| -> Vec<&str> {
-            planned(mode, false, refusal)
-                .iter()
-                .map(|report| report.status)
-                .collect()
+            planned(mode, false, refusal).iter().map(|report| report.status).collect()
         };
         assert_eq!(statuses(AutoStatus::Full, None), ["sent", "delivered"]);
         assert_eq!(statuses(AutoStatus::Full, Some(63016)), ["undelivered"]);

@@ -1,0 +1,525 @@
+//! The accounts table: what administrators set up.
+//!
+//! Every thing has an item of its own (`<KIND>#<name>`) and an entry in its kind's list
+//! (`LIST#<KIND>`), so that no partition carries all reads of a kind and lists need no index.
+
+use crate::item::{Conditional, Expression, Item, decode, encode_value, n, s, text_of};
+use crate::{Sealed, Store, StoreError, Updated};
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnConsumedCapacity, TransactWriteItem};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use transom_core::account::{Account, AccountState, Brand, Sender};
+use transom_core::due::Threshold;
+use transom_core::id::{AccountId, BrandId, SenderId, SubscriptionId};
+use transom_core::identity::Phone;
+use transom_core::template::Template;
+use transom_core::time::Timestamp;
+
+/// An account with its sealed credentials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccountRecord {
+    /// What the rules see.
+    pub account: Account,
+    /// The credentials, sealed for this account.
+    pub credentials: Sealed,
+    /// Where its provider's API is, when not the provider's own host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_base_url: Option<String>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A sender with its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SenderRecord {
+    /// What the rules see.
+    pub sender: Sender,
+    /// Who is warned before a window closes, and when.
+    pub expiring: Vec<Threshold>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Works at the desk.
+    Agent,
+    /// Sees everything at the desk.
+    Supervisor,
+    /// Another system: sends and reads.
+    System,
+    /// Sets everything up.
+    Admin,
+}
+
+impl Role {
+    /// The role as callers read it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Supervisor => "supervisor",
+            Self::System => "system",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// An API key, by its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Its id, which names it in lists and when it is deleted.
+    pub id: String,
+    /// SHA-256 of the whole key, in hexadecimal.
+    pub sha256: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whom it acts for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A subscription to events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionRecord {
+    /// Its name.
+    pub id: SubscriptionId,
+    /// Where events are posted.
+    pub url: String,
+    /// Which kinds; empty means all.
+    #[serde(default)]
+    pub events: BTreeSet<String>,
+    /// For which senders; empty means all.
+    #[serde(default)]
+    pub senders: BTreeSet<SenderId>,
+    /// The signing secret, sealed.
+    pub secret: Sealed,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A webhook that was verified but belongs to nothing that may receive: recorded, not silent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unattached {
+    /// Why: `integration_removed`, `account_deleted`, `unknown_sender`, `unmatched_status`, ….
+    pub reason: String,
+    /// The provider's id of the message.
+    pub provider_message_id: String,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// How long an [`Unattached`] record is kept, in seconds.
+const UNATTACHED_TTL_S: i64 = 30 * 86_400;
+
+const SELF: &str = ".";
+
+struct Kind {
+    prefix: &'static str,
+    what: &'static str,
+}
+
+const ACCOUNT: Kind = Kind { prefix: "ACCOUNT", what: "account" };
+const SENDER: Kind = Kind { prefix: "SENDER", what: "sender" };
+const BRAND: Kind = Kind { prefix: "BRAND", what: "brand" };
+const KEY: Kind = Kind { prefix: "KEY", what: "key" };
+const SUBSCRIPTION: Kind = Kind { prefix: "SUBSCRIPTION", what: "subscription" };
+
+impl Store {
+    async fn read_thing<T: DeserializeOwned>(
+        &self,
+        kind: &Kind,
+        id: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let pk = format!("{}#{id}", kind.prefix);
+        let item = self.get(&self.tables.accounts, &pk, SELF).await?;
+        item.map(|item| read_doc(kind.what, item)).transpose()
+    }
+
+    async fn write_thing<T: Serialize>(
+        &self,
+        kind: &Kind,
+        id: &str,
+        value: &T,
+        more: Vec<TransactWriteItem>,
+    ) -> Result<Updated, StoreError> {
+        let thing = self.doc_put(&format!("{}#{id}", kind.prefix), SELF, kind.what, value)?;
+        let entry = Put::builder()
+            .table_name(&self.tables.accounts)
+            .item("pk", s(format!("LIST#{}", kind.prefix)))
+            .item("sk", s(id))
+            .build()
+            .map_err(|e| StoreError::corrupt(kind.what, e))?;
+        let mut items = vec![
+            TransactWriteItem::builder().put(thing).build(),
+            TransactWriteItem::builder().put(entry).build(),
+        ];
+        items.extend(more);
+        self.write_together(items).await
+    }
+
+    async fn remove_thing(&self, kind: &Kind, id: &str) -> Result<(), StoreError> {
+        let delete = |pk: String, sk: &str| {
+            Delete::builder()
+                .table_name(&self.tables.accounts)
+                .key("pk", s(pk))
+                .key("sk", s(sk))
+                .build()
+                .map(|d| TransactWriteItem::builder().delete(d).build())
+                .map_err(|e| StoreError::corrupt(kind.what, e))
+        };
+        let items = vec![
+            delete(format!("{}#{id}", kind.prefix), SELF)?,
+            delete(format!("LIST#{}", kind.prefix), id)?,
+        ];
+        self.write_together(items).await.map(|_| ())
+    }
+
+    async fn write_together(&self, items: Vec<TransactWriteItem>) -> Result<Updated, StoreError> {
+        let result = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match result {
+            Ok(output) => {
+                for consumed in output.consumed_capacity() {
+                    self.meter.write(Some(consumed));
+                }
+                Ok(Updated::Done)
+            }
+            Err(error) => {
+                let refused =
+                    error.as_service_error().is_some_and(|e| e.is_transaction_canceled_exception());
+                if refused {
+                    self.meter.failed_condition();
+                    return Ok(Updated::Changed);
+                }
+                Err(StoreError::unavailable("write to the accounts", &error))
+            }
+        }
+    }
+
+    fn doc_put<T: Serialize>(
+        &self,
+        pk: &str,
+        sk: &str,
+        what: &'static str,
+        value: &T,
+    ) -> Result<Put, StoreError> {
+        Put::builder()
+            .table_name(&self.tables.accounts)
+            .item("pk", s(pk))
+            .item("sk", s(sk))
+            .item("doc", encode_value(what, value)?)
+            .build()
+            .map_err(|e| StoreError::corrupt(what, e))
+    }
+
+    async fn list_things<T: DeserializeOwned>(&self, kind: &Kind) -> Result<Vec<T>, StoreError> {
+        let entries = self.all(&self.tables.accounts, &format!("LIST#{}", kind.prefix), "").await?;
+        let mut things = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let Some(id) = text_of(&entry, "sk") else { continue };
+            if let Some(thing) = self.read_thing(kind, id).await? {
+                things.push(thing);
+            }
+        }
+        Ok(things)
+    }
+
+    /// Reads an account.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn account(&self, id: &AccountId) -> Result<Option<AccountRecord>, StoreError> {
+        self.read_thing(&ACCOUNT, id.as_str()).await
+    }
+
+    /// Stores an account.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_account(&self, record: &AccountRecord) -> Result<Updated, StoreError> {
+        self.write_thing(&ACCOUNT, record.account.id.as_str(), record, Vec::new()).await
+    }
+
+    /// Changes an account's state alone, if it is one of `from`.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn set_account_state(
+        &self,
+        id: &AccountId,
+        from: &[AccountState],
+        to: AccountState,
+        now: Timestamp,
+    ) -> Result<Updated, StoreError> {
+        let mut expression = Expression::default()
+            .set("doc.account.#state = :to")
+            .set("doc.updated_at = :now")
+            .name("#state", "state")
+            .value(":to", encode_value("state", &to)?)
+            .value(":now", n(now.as_millis()));
+        let mut options = Vec::new();
+        for (index, state) in from.iter().enumerate() {
+            let placeholder = format!(":from{index}");
+            expression = expression.value(&placeholder, encode_value("state", state)?);
+            options.push(placeholder);
+        }
+        let condition = format!("doc.account.#state IN ({})", options.join(", "));
+        let expression = expression.when(&condition);
+        let pk = format!("{}#{id}", ACCOUNT.prefix);
+        match self.update(&self.tables.accounts, &pk, SELF, expression).await? {
+            Conditional::Done(_) => Ok(Updated::Done),
+            Conditional::Failed(_) => Ok(Updated::Changed),
+        }
+    }
+
+    /// All accounts, by name.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
+        self.list_things(&ACCOUNT).await
+    }
+
+    /// Reads a sender; a deleted one is still there, as a tombstone.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn sender(&self, id: &SenderId) -> Result<Option<SenderRecord>, StoreError> {
+        self.read_thing(&SENDER, id.as_str()).await
+    }
+
+    /// Which sender a business number belongs to.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn sender_of_number(&self, number: &Phone) -> Result<Option<SenderId>, StoreError> {
+        let pk = format!("NUMBER#{}", number.digits());
+        let item = self.get(&self.tables.accounts, &pk, SELF).await?;
+        item.and_then(|i| text_of(&i, "sender").map(str::to_owned))
+            .map(|text| SenderId::parse(&text).map_err(|e| StoreError::corrupt("number", e)))
+            .transpose()
+    }
+
+    /// Stores a sender and points its number at it, if the number still belongs to `number_of`.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_sender(
+        &self,
+        record: &SenderRecord,
+        number_of: Option<&SenderId>,
+    ) -> Result<Updated, StoreError> {
+        let id = record.sender.id.as_str();
+        let mut number = Put::builder()
+            .table_name(&self.tables.accounts)
+            .item("pk", s(format!("NUMBER#{}", record.sender.phone.digits())))
+            .item("sk", s(SELF))
+            .item("sender", s(id));
+        number = match number_of {
+            Some(seen) => number
+                .condition_expression("sender = :seen")
+                .expression_attribute_values(":seen", s(seen.as_str())),
+            None => number.condition_expression("attribute_not_exists(pk)"),
+        };
+        let number = number.build().map_err(|e| StoreError::corrupt("number", e))?;
+        let more = vec![TransactWriteItem::builder().put(number).build()];
+        self.write_thing(&SENDER, id, record, more).await
+    }
+
+    /// All senders, by name, tombstones included.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn senders(&self) -> Result<Vec<SenderRecord>, StoreError> {
+        self.list_things(&SENDER).await
+    }
+
+    /// Reads a brand; a deleted one is still there, as a tombstone.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn brand(&self, id: &BrandId) -> Result<Option<Brand>, StoreError> {
+        self.read_thing(&BRAND, id.as_str()).await
+    }
+
+    /// Stores a brand.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_brand(&self, brand: &Brand) -> Result<Updated, StoreError> {
+        self.write_thing(&BRAND, brand.id.as_str(), brand, Vec::new()).await
+    }
+
+    /// All brands, by name, tombstones included.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn brands(&self) -> Result<Vec<Brand>, StoreError> {
+        self.list_things(&BRAND).await
+    }
+
+    /// The templates of an account; those of one name when `name` is given.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn templates(
+        &self,
+        account: &AccountId,
+        name: Option<&str>,
+    ) -> Result<Vec<Template>, StoreError> {
+        let pk = format!("{}#{account}", ACCOUNT.prefix);
+        let prefix = name.map_or_else(|| "T#".to_owned(), |name| format!("T#{name}#"));
+        let items = self.all(&self.tables.accounts, &pk, &prefix).await?;
+        items.into_iter().map(|item| read_doc("template", item)).collect()
+    }
+
+    /// The template of this name and language; without a language the account's only one.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn template(
+        &self,
+        account: &AccountId,
+        name: &str,
+        language: Option<&str>,
+    ) -> Result<Option<Template>, StoreError> {
+        if let Some(language) = language {
+            let pk = format!("{}#{account}", ACCOUNT.prefix);
+            let item =
+                self.get(&self.tables.accounts, &pk, &format!("T#{name}#{language}")).await?;
+            return item.map(|item| read_doc("template", item)).transpose();
+        }
+        let mut found = self.templates(account, Some(name)).await?;
+        Ok(if found.len() == 1 { found.pop() } else { None })
+    }
+
+    /// Stores a template.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_template(
+        &self,
+        account: &AccountId,
+        template: &Template,
+    ) -> Result<(), StoreError> {
+        let item = Item::from([
+            ("pk".to_owned(), s(format!("{}#{account}", ACCOUNT.prefix))),
+            ("sk".to_owned(), s(format!("T#{}#{}", template.name, template.language))),
+            ("doc".to_owned(), encode_value("template", template)?),
+        ]);
+        self.put(&self.tables.accounts, item, Expression::default()).await.map(|_| ())
+    }
+
+    /// Reads an API key by its id.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn key(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
+        self.read_thing(&KEY, id).await
+    }
+
+    /// Stores an API key.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_key(&self, key: &KeyRecord) -> Result<Updated, StoreError> {
+        self.write_thing(&KEY, &key.id, key, Vec::new()).await
+    }
+
+    /// Removes an API key: it is refused from this instant.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn delete_key(&self, id: &str) -> Result<(), StoreError> {
+        self.remove_thing(&KEY, id).await
+    }
+
+    /// All API keys.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        self.list_things(&KEY).await
+    }
+
+    /// Reads a subscription.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn subscription(&self, id: &str) -> Result<Option<SubscriptionRecord>, StoreError> {
+        self.read_thing(&SUBSCRIPTION, id).await
+    }
+
+    /// Stores a subscription.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_subscription(
+        &self,
+        record: &SubscriptionRecord,
+    ) -> Result<Updated, StoreError> {
+        self.write_thing(&SUBSCRIPTION, record.id.as_str(), record, Vec::new()).await
+    }
+
+    /// Removes a subscription.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn delete_subscription(&self, id: &str) -> Result<(), StoreError> {
+        self.remove_thing(&SUBSCRIPTION, id).await
+    }
+
+    /// All subscriptions, by name.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn subscriptions(&self) -> Result<Vec<SubscriptionRecord>, StoreError> {
+        self.list_things(&SUBSCRIPTION).await
+    }
+
+    /// Records a verified webhook that belongs to nothing that may receive. A redelivery writes
+    /// the same item.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_unattached(
+        &self,
+        account: &AccountId,
+        record: &Unattached,
+    ) -> Result<(), StoreError> {
+        let ttl = record.at.as_millis() / 1000 + UNATTACHED_TTL_S;
+        let item = Item::from([
+            ("pk".to_owned(), s(format!("UNATTACHED#{account}"))),
+            ("sk".to_owned(), s(&record.provider_message_id)),
+            ("doc".to_owned(), encode_value("unattached webhook", record)?),
+            ("ttl".to_owned(), n(ttl)),
+        ]);
+        self.put(&self.tables.accounts, item, Expression::default()).await.map(|_| ())
+    }
+
+    /// The webhooks of an account that belonged to nothing.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn unattached(&self, account: &AccountId) -> Result<Vec<Unattached>, StoreError> {
+        let items = self.all(&self.tables.accounts, &format!("UNATTACHED#{account}"), "").await?;
+        items.into_iter().map(|item| read_doc("unattached webhook", item)).collect()
+    }
+}
+
+fn read_doc<T: DeserializeOwned>(what: &'static str, mut item: Item) -> Result<T, StoreError> {
+    let doc = item.remove("doc").ok_or_else(|| StoreError::corrupt(what, "it is empty"))?;
+    let doc = doc.as_m().map_err(|_| StoreError::corrupt(what, "it is no map"))?.clone();
+    decode(what, doc)
+}

@@ -1,0 +1,110 @@
+//! The due index: what needs attention, by shard and time. Keys only, and possibly stale, so
+//! whoever takes a key from it reads the item consistently before deciding.
+
+use crate::item::{Expression, Query, n, s, text_of};
+use crate::{Store, StoreError};
+use transom_core::id::{ConversationId, MessageId};
+use transom_core::time::Timestamp;
+
+/// What kind of item is due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueKind {
+    /// A conversation.
+    Session(ConversationId),
+    /// A message.
+    Message(MessageId),
+    /// A delivery to a subscriber.
+    Delivery {
+        /// The subscription.
+        subscription: String,
+        /// The event's id.
+        event: String,
+    },
+}
+
+/// A key from the index.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueKey {
+    /// When the item was due as the index had it.
+    pub at: Timestamp,
+    /// What is due.
+    pub kind: DueKind,
+}
+
+fn kind_of(pk: &str, sk: &str) -> Option<DueKind> {
+    if let Some(subscription) = pk.strip_prefix("V#") {
+        return Some(DueKind::Delivery {
+            subscription: subscription.to_owned(),
+            event: sk.to_owned(),
+        });
+    }
+    let conversation = ConversationId::parse(&format!("cnv_{}", pk.strip_prefix("C#")?)).ok()?;
+    if sk == crate::sessions::SESSION {
+        return Some(DueKind::Session(conversation));
+    }
+    let id = MessageId::from_sortable(&conversation, sk.strip_prefix("M#")?).ok()?;
+    Some(DueKind::Message(id))
+}
+
+impl Store {
+    /// What is due in `shard` until `now`, earliest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn due(
+        &self,
+        shard: u32,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<DueKey>, StoreError> {
+        let keys = || {
+            Expression::default()
+                .value(":shard", s(format!("D#{shard}")))
+                .value(":now", n(now.as_millis()))
+                .when("due_shard = :shard AND due_at <= :now")
+        };
+        let mut found = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self
+                .query(Query {
+                    table: &self.tables.sessions,
+                    index: Some("due"),
+                    keys: keys(),
+                    forward: true,
+                    limit: i32::from(limit),
+                    consistent: false,
+                    start: start.take(),
+                })
+                .await?;
+            for item in &page.items {
+                let at = crate::item::number_of(item, "due_at").map(Timestamp::from_millis);
+                let kind = text_of(item, "pk")
+                    .zip(text_of(item, "sk"))
+                    .and_then(|(pk, sk)| kind_of(pk, sk));
+                if let (Some(at), Some(kind)) = (at, kind) {
+                    found.push(DueKey { at, kind });
+                }
+            }
+            start = page.last;
+            if start.is_none() || found.len() >= usize::from(limit) {
+                found.truncate(usize::from(limit));
+                return Ok(found);
+            }
+        }
+    }
+
+    /// When the earliest item is due at all, in any shard; for a clock that is moved by hand.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn earliest_due(&self, until: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let mut earliest: Option<Timestamp> = None;
+        for shard in 0..self.due_shards {
+            if let Some(first) = self.due(shard, until, 1).await?.first() {
+                earliest = Some(earliest.map_or(first.at, |e| e.min(first.at)));
+            }
+        }
+        Ok(earliest)
+    }
+}

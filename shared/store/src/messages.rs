@@ -1,0 +1,554 @@
+//! Messages: `M#<sortable>`, with a long body beside them in `B#<sortable>`, so that a status
+//! costs one unit however long the text.
+
+use crate::item::{Conditional, Expression, Item, Query, decode, encode, encode_value, n, s};
+use crate::sessions::partition;
+use crate::{Store, StoreError, Updated};
+use serde::{Deserialize, Serialize};
+use transom_core::content::Content;
+use transom_core::decide::SentAs;
+use transom_core::id::{AccountId, ConversationId, MessageId, SenderId};
+use transom_core::message::{Direction, Fact, FactKind, Facts, Origin, Phase, Status, shown};
+use transom_core::time::Timestamp;
+
+/// The largest body, in bytes of JSON, that stands in the message's own item.
+const INLINE_BODY_BYTES_MAX: usize = 500;
+
+/// Why a message was refused by a rule, kept with it for ever (U1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalRecord {
+    /// The code.
+    pub code: transom_core::code::Code,
+    /// The other codes that applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<transom_core::code::Code>,
+    /// What exactly did not fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// When waiting helps, until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+}
+
+/// A message in either direction. Field names are short in the item and long here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its id, which locates it.
+    #[serde(skip)]
+    pub id: Option<MessageId>,
+    /// Which way it goes.
+    #[serde(rename = "d")]
+    pub direction: Direction,
+    /// Who wrote it.
+    #[serde(rename = "o")]
+    pub origin: Origin,
+    /// The agent or key that sent it.
+    #[serde(rename = "by", default, skip_serializing_if = "Option::is_none")]
+    pub sent_by: Option<String>,
+    /// The account.
+    #[serde(rename = "a")]
+    pub account: AccountId,
+    /// The sender.
+    #[serde(rename = "se")]
+    pub sender: SenderId,
+    /// What it holds; `None` only while the body has not been read.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Where it stands on our road.
+    #[serde(rename = "ph")]
+    pub phase: Phase,
+    /// The newest attempt, from 1; 0 for inbound.
+    #[serde(rename = "n", default)]
+    pub attempt: u32,
+    /// How often it was put into a queue.
+    #[serde(rename = "q", default)]
+    pub enqueue: u32,
+    /// When its newest call was begun.
+    #[serde(rename = "cl", default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<Timestamp>,
+    /// When it was received or submitted.
+    #[serde(rename = "r")]
+    pub received_at: Timestamp,
+    /// The provider's id of it.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub provider_message_id: Option<String>,
+    /// What it is sent as.
+    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+    pub sent_as: Option<SentAs>,
+    /// Whether it takes a place of the limit.
+    #[serde(rename = "ct", default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts: bool,
+    /// Why a rule refused it.
+    #[serde(rename = "rf", default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RefusalRecord>,
+    /// Whether the customer forwarded it (M141).
+    #[serde(rename = "fw", default, skip_serializing_if = "std::ops::Not::not")]
+    pub forwarded: bool,
+    /// What it answers: our id, or the provider's where ours is not known.
+    #[serde(rename = "rt", default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    /// Where the user came from.
+    #[serde(rename = "rl", default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<std::collections::BTreeMap<String, String>>,
+    /// The shard of the due index, while something is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_shard: Option<String>,
+    /// When the sweep must look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// What is known of each attempt.
+    #[serde(skip)]
+    pub facts: Facts,
+}
+
+impl Message {
+    /// The status to show.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        shown(self.phase, self.attempt, &self.facts)
+    }
+}
+
+/// What became of a new message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Put {
+    /// It is stored.
+    New,
+    /// It stood there already.
+    Exists(Box<Message>),
+}
+
+/// What became of a claim to send.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClaimSend {
+    /// The call may be made.
+    Claimed,
+    /// Another has, or had, the message: this is how it stands.
+    Lost(Option<Box<Message>>),
+}
+
+/// What became of a fact.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RecordFact {
+    /// It is stored; this is how the message stood before.
+    Recorded(Box<Message>),
+    /// No such message, or not this account's.
+    Unmatched,
+}
+
+fn fact_name(attempt: u32, kind: FactKind) -> String {
+    format!("f{attempt}_{}", kind.as_str())
+}
+
+fn fact_key(name: &str) -> Option<(u32, FactKind)> {
+    let (attempt, kind) = name.strip_prefix('f')?.split_once('_')?;
+    Some((attempt.parse().ok()?, FactKind::parse(kind)?))
+}
+
+fn sort_key(id: &MessageId) -> String {
+    format!("M#{}", id.sortable())
+}
+
+fn phase_value(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Received => "received",
+        Phase::Queued => "queued",
+        Phase::Deferred => "deferred",
+        Phase::Sending => "sending",
+        Phase::Answered => "answered",
+        Phase::Refused => "refused",
+        Phase::Cancelled => "cancelled",
+    }
+}
+
+pub(crate) fn read_message(
+    conversation: &ConversationId,
+    mut item: Item,
+) -> Result<Message, StoreError> {
+    let sortable = crate::item::text_of(&item, "sk")
+        .and_then(|sk| sk.strip_prefix("M#"))
+        .unwrap_or_default()
+        .to_owned();
+    let mut facts = Facts::new();
+    let names: Vec<String> = item.keys().filter(|k| fact_key(k).is_some()).cloned().collect();
+    for name in names {
+        if let (Some(key), Some(value)) = (fact_key(&name), item.remove(&name)) {
+            let fact: Fact = serde_dynamo::from_attribute_value(value)
+                .map_err(|e| StoreError::corrupt("fact", e))?;
+            facts.insert(key, fact);
+        }
+    }
+    let mut message: Message = decode("message", item)?;
+    message.id = Some(
+        MessageId::from_sortable(conversation, &sortable)
+            .map_err(|e| StoreError::corrupt("message", e))?,
+    );
+    message.facts = facts;
+    Ok(message)
+}
+
+impl Store {
+    /// Stores a message unless it exists, its long body before it.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_message(&self, id: &MessageId, message: &Message) -> Result<Put, StoreError> {
+        let conversation = id.conversation();
+        let mut message = message.clone();
+        message.due_shard = message.due_at.map(|_| self.due_shard(id.as_str()));
+        let large = message
+            .content
+            .as_ref()
+            .and_then(|c| serde_json::to_vec(c).ok())
+            .is_some_and(|json| json.len() > INLINE_BODY_BYTES_MAX);
+        if large && let Some(content) = message.content.take() {
+            self.put_body(id, &content).await?;
+        }
+        let mut item = encode("message", &message)?;
+        for ((attempt, kind), fact) in &message.facts {
+            item.insert(fact_name(*attempt, *kind), encode_value("fact", fact)?);
+        }
+        item.insert("pk".into(), s(partition(&conversation)));
+        item.insert("sk".into(), s(sort_key(id)));
+        let expression = Expression::default().when("attribute_not_exists(pk)");
+        match self.put(&self.tables.sessions, item, expression).await? {
+            Conditional::Done(_) => Ok(Put::New),
+            Conditional::Failed(Some(item)) => {
+                let mut stored = read_message(&conversation, item)?;
+                self.fill_body(&mut stored).await?;
+                Ok(Put::Exists(Box::new(stored)))
+            }
+            Conditional::Failed(None) => {
+                Err(StoreError::Contended { operation: "store a message" })
+            }
+        }
+    }
+
+    /// Written before its message and never updated: the same cause writes the same body.
+    async fn put_body(&self, id: &MessageId, content: &Content) -> Result<(), StoreError> {
+        let item = Item::from([
+            ("pk".to_owned(), s(partition(&id.conversation()))),
+            ("sk".to_owned(), s(format!("B#{}", id.sortable()))),
+            ("c".to_owned(), encode_value("body", content)?),
+        ]);
+        let expression = Expression::default().when("attribute_not_exists(pk)");
+        self.put(&self.tables.sessions, item, expression).await.map(|_| ())
+    }
+
+    async fn fill_body(&self, message: &mut Message) -> Result<(), StoreError> {
+        if message.content.is_some() {
+            return Ok(());
+        }
+        let Some(id) = &message.id else { return Ok(()) };
+        let pk = partition(&id.conversation());
+        let sk = format!("B#{}", id.sortable());
+        let Some(mut item) = self.get(&self.tables.sessions, &pk, &sk).await? else {
+            return Err(StoreError::corrupt("message", "its body is missing"));
+        };
+        let value = item.remove("c").ok_or_else(|| StoreError::corrupt("body", "it is empty"))?;
+        let content = serde_dynamo::from_attribute_value(value)
+            .map_err(|e| StoreError::corrupt("body", e))?;
+        message.content = Some(content);
+        Ok(())
+    }
+
+    /// Reads a message with its body, consistently.
+    ///
+    /// # Errors
+    /// When the table cannot be reached, or the item is not one of ours.
+    pub async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {
+        let conversation = id.conversation();
+        let pk = partition(&conversation);
+        let Some(item) = self.get(&self.tables.sessions, &pk, &sort_key(id)).await? else {
+            return Ok(None);
+        };
+        let mut message = read_message(&conversation, item)?;
+        self.fill_body(&mut message).await?;
+        Ok(Some(message))
+    }
+
+    /// A page of a conversation's messages, newest first, older than `before` (a sortable part).
+    /// The second value continues the list.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn messages(
+        &self,
+        conversation: &ConversationId,
+        before: Option<&str>,
+        limit: u16,
+    ) -> Result<(Vec<Message>, Option<String>), StoreError> {
+        let mut messages = Vec::new();
+        let upper = before.map_or_else(|| "M#~".to_owned(), |b| format!("M#{b}"));
+        let mut start = before.map(|b| {
+            Item::from([
+                ("pk".to_owned(), s(partition(conversation))),
+                ("sk".to_owned(), s(format!("M#{b}"))),
+            ])
+        });
+        loop {
+            let keys = Expression::default()
+                .value(":pk", s(partition(conversation)))
+                .value(":low", s("M#"))
+                .value(":high", s(&upper))
+                .when("pk = :pk AND sk BETWEEN :low AND :high");
+            let wanted = usize::from(limit).saturating_sub(messages.len());
+            let page = self
+                .query(Query {
+                    table: &self.tables.sessions,
+                    index: None,
+                    keys,
+                    forward: false,
+                    limit: i32::try_from(wanted).unwrap_or(i32::MAX).max(1),
+                    consistent: true,
+                    start: start.take(),
+                })
+                .await?;
+            for item in page.items {
+                let mut message = read_message(conversation, item)?;
+                self.fill_body(&mut message).await?;
+                messages.push(message);
+            }
+            start = page.last;
+            if start.is_none() || messages.len() >= usize::from(limit) {
+                break;
+            }
+        }
+        let next = start.and_then(|_| messages.last()).and_then(|m| m.id.as_ref());
+        let next = next.map(|id| id.sortable().to_owned());
+        Ok((messages, next))
+    }
+
+    /// Begins a call: `queued` becomes `sending`, for this attempt alone.
+    ///
+    /// | stored phase | stored attempt | then |
+    /// |---|---|---|
+    /// | queued | as decided on | `Claimed` |
+    /// | anything else | any | `Lost`: another delivery of the same entry was here |
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn claim_send(
+        &self,
+        id: &MessageId,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<ClaimSend, StoreError> {
+        let expression = Expression::default()
+            .set("ph = :sending")
+            .set("cl = :now")
+            .value(":sending", s(phase_value(Phase::Sending)))
+            .value(":queued", s(phase_value(Phase::Queued)))
+            .value(":now", n(now.as_millis()))
+            .value(":attempt", n(attempt))
+            .name("#n", "n")
+            .when("ph = :queued AND #n = :attempt");
+        match self.update_message(id, expression).await? {
+            Conditional::Done(_) => Ok(ClaimSend::Claimed),
+            Conditional::Failed(None) => Ok(ClaimSend::Lost(None)),
+            Conditional::Failed(Some(item)) => {
+                Ok(ClaimSend::Lost(Some(Box::new(read_message(&id.conversation(), item)?))))
+            }
+        }
+    }
+
+    /// Records what the provider answered to an attempt. Set once: a repeat changes nothing.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn record_answer(
+        &self,
+        id: &MessageId,
+        attempt: u32,
+        kind: FactKind,
+        fact: &Fact,
+        provider_message_id: Option<&str>,
+    ) -> Result<Updated, StoreError> {
+        let mut expression = Expression::default()
+            .set("ph = :answered")
+            .set("#f = if_not_exists(#f, :fact)")
+            .name("#f", &fact_name(attempt, kind))
+            .name("#n", "n")
+            .value(":answered", s(phase_value(Phase::Answered)))
+            .value(":sending", s(phase_value(Phase::Sending)))
+            .value(":fact", encode_value("fact", fact)?)
+            .value(":attempt", n(attempt));
+        if let Some(provider_id) = provider_message_id {
+            expression = expression.set("p = :p").value(":p", s(provider_id));
+        }
+        let expression = expression.when("#n = :attempt AND ph = :sending");
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    /// Records a status of a verified account's message. Set once, in any order.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn record_fact(
+        &self,
+        id: &MessageId,
+        attempt: u32,
+        kind: FactKind,
+        fact: &Fact,
+        account: &AccountId,
+    ) -> Result<RecordFact, StoreError> {
+        let expression = Expression::default()
+            .set("#f = if_not_exists(#f, :fact)")
+            .name("#f", &fact_name(attempt, kind))
+            .name("#n", "n")
+            .name("#d", "d")
+            .value(":fact", encode_value("fact", fact)?)
+            .value(":account", s(account.as_str()))
+            .value(":out", s("out"))
+            .value(":attempt", n(attempt))
+            .when("a = :account AND #d = :out AND #n >= :attempt");
+        match self.update_message(id, expression).await? {
+            Conditional::Done(Some(item)) => {
+                Ok(RecordFact::Recorded(Box::new(read_message(&id.conversation(), item)?)))
+            }
+            Conditional::Done(None) | Conditional::Failed(_) => Ok(RecordFact::Unmatched),
+        }
+    }
+
+    /// Refuses or cancels a message before any call of its attempt.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn end_before_call(
+        &self,
+        id: &MessageId,
+        phase: Phase,
+        refusal: Option<&RefusalRecord>,
+    ) -> Result<Updated, StoreError> {
+        let mut expression = Expression::default()
+            .set("ph = :ended")
+            .remove("due_at")
+            .remove("due_shard")
+            .value(":ended", s(phase_value(phase)))
+            .value(":queued", s(phase_value(Phase::Queued)))
+            .value(":deferred", s(phase_value(Phase::Deferred)))
+            .when("ph IN (:queued, :deferred)");
+        if let Some(refusal) = refusal {
+            expression = expression
+                .set("rf = :refusal")
+                .value(":refusal", encode_value("refusal", refusal)?);
+        }
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    /// Puts a message off until `until`, from the phase it was seen in.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn defer(
+        &self,
+        id: &MessageId,
+        from: Phase,
+        until: Timestamp,
+    ) -> Result<Updated, StoreError> {
+        let expression = Expression::default()
+            .set("ph = :deferred")
+            .set("due_at = :until")
+            .set("due_shard = :shard")
+            .value(":deferred", s(phase_value(Phase::Deferred)))
+            .value(":from", s(phase_value(from)))
+            .value(":until", n(until.as_millis()))
+            .value(":shard", s(self.due_shard(id.as_str())))
+            .when("ph = :from");
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    /// Counts one more entry into a queue and sets the next visit, if the message still stands
+    /// as it was read.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn count_enqueue(
+        &self,
+        id: &MessageId,
+        seen: &Message,
+        next_visit: Timestamp,
+    ) -> Result<Updated, StoreError> {
+        let expression = Expression::default()
+            .set("ph = :queued")
+            .set("q = :next_q")
+            .set("due_at = :visit")
+            .set("due_shard = :shard")
+            .value(":queued", s(phase_value(Phase::Queued)))
+            .value(":from", s(phase_value(seen.phase)))
+            .value(":next_q", n(seen.enqueue.saturating_add(1)))
+            .value(":q", n(seen.enqueue))
+            .value(":visit", n(next_visit.as_millis()))
+            .value(":shard", s(self.due_shard(id.as_str())))
+            .when("ph = :from AND q = :q");
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    /// Begins a new attempt of a message that certainly did not arrive.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn begin_attempt(
+        &self,
+        id: &MessageId,
+        seen: &Message,
+        next_visit: Timestamp,
+    ) -> Result<Updated, StoreError> {
+        let expression = Expression::default()
+            .set("ph = :queued")
+            .set("#n = :next_n")
+            .set("q = :next_q")
+            .set("due_at = :visit")
+            .set("due_shard = :shard")
+            .remove("cl")
+            .name("#n", "n")
+            .value(":queued", s(phase_value(Phase::Queued)))
+            .value(":from", s(phase_value(seen.phase)))
+            .value(":n", n(seen.attempt))
+            .value(":next_n", n(seen.attempt.saturating_add(1)))
+            .value(":next_q", n(seen.enqueue.saturating_add(1)))
+            .value(":visit", n(next_visit.as_millis()))
+            .value(":shard", s(self.due_shard(id.as_str())))
+            .when("ph = :from AND #n = :n");
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    /// Moves or clears a message's visit, if nothing that it was decided on has changed.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn reschedule(
+        &self,
+        id: &MessageId,
+        seen: &Message,
+        next: Option<Timestamp>,
+    ) -> Result<Updated, StoreError> {
+        let mut expression = Expression::default()
+            .value(":seen", n(seen.due_at.unwrap_or_default().as_millis()))
+            .value(":from", s(phase_value(seen.phase)))
+            .when("due_at = :seen AND ph = :from");
+        expression = match next {
+            Some(next) => expression.set("due_at = :next").value(":next", n(next.as_millis())),
+            None => expression.remove("due_at").remove("due_shard"),
+        };
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    async fn update_message(
+        &self,
+        id: &MessageId,
+        expression: Expression,
+    ) -> Result<Conditional, StoreError> {
+        let pk = partition(&id.conversation());
+        self.update(&self.tables.sessions, &pk, &sort_key(id), expression).await
+    }
+}
+
+fn updated(result: &Conditional) -> Updated {
+    match result {
+        Conditional::Done(_) => Updated::Done,
+        Conditional::Failed(_) => Updated::Changed,
+    }
+}
