@@ -6,7 +6,7 @@ use crate::item::{Expression, Item, Query, decode, encode, s};
 use crate::sessions::partition;
 use crate::{Store, StoreError};
 use serde::{Deserialize, Serialize};
-use transom_core::id::ConversationId;
+use transom_core::id::{ConversationId, MessageId};
 use transom_core::time::Timestamp;
 
 /// A stored event of a conversation.
@@ -66,5 +66,62 @@ impl Store {
             })
             .await?;
         page.items.into_iter().map(|item| decode("event", item)).collect()
+    }
+}
+
+/// Marks beside the messages that the customer does not have (U1): `X#<sortable>`, written when
+/// a message becomes undelivered and removed when evidence clears it.
+impl Store {
+    /// Marks a message as undelivered.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_undelivered(&self, id: &MessageId) -> Result<(), StoreError> {
+        let item = Item::from([
+            ("pk".to_owned(), s(partition(&id.conversation()))),
+            ("sk".to_owned(), s(format!("X#{}", id.sortable()))),
+        ]);
+        self.put(&self.tables.sessions, item, Expression::default()).await.map(|_| ())
+    }
+
+    /// Clears that mark.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn clear_undelivered(&self, id: &MessageId) -> Result<(), StoreError> {
+        let pk = partition(&id.conversation());
+        let sk = format!("X#{}", id.sortable());
+        self.delete(&self.tables.sessions, &pk, &sk, Expression::default()).await.map(|_| ())
+    }
+
+    /// The messages of a conversation that the customer does not have, oldest first, at most 1000.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn undelivered(
+        &self,
+        conversation: &ConversationId,
+    ) -> Result<Vec<MessageId>, StoreError> {
+        let keys = Expression::default()
+            .value(":pk", s(partition(conversation)))
+            .value(":prefix", s("X#"))
+            .when("pk = :pk AND begins_with(sk, :prefix)");
+        let page = self
+            .query(Query {
+                table: &self.tables.sessions,
+                index: None,
+                keys,
+                forward: true,
+                limit: 1000,
+                consistent: true,
+                start: None,
+            })
+            .await?;
+        Ok(page
+            .items
+            .iter()
+            .filter_map(|item| crate::item::text_of(item, "sk")?.strip_prefix("X#"))
+            .filter_map(|sortable| MessageId::from_sortable(conversation, sortable).ok())
+            .collect())
     }
 }

@@ -233,9 +233,14 @@ impl Store {
         expression: Expression,
     ) -> Result<bool, StoreError> {
         let scope = Self::scope_key(scope);
-        match self.update(&self.tables.limits, &scope, user, expression).await? {
-            Conditional::Done(_) => Ok(true),
-            Conditional::Failed(_) => Ok(false),
+        match self.update(&self.tables.limits, &scope, user, expression).await {
+            Ok(Conditional::Done(_)) => Ok(true),
+            Ok(Conditional::Failed(_)) => Ok(false),
+            // A transaction holds the marker at this moment: begin again.
+            Err(StoreError::Unavailable { reason, .. }) if reason == TRANSACTION_CONFLICT => {
+                Ok(false)
+            }
+            Err(other) => Err(other),
         }
     }
 
@@ -472,6 +477,9 @@ impl Store {
         }
     }
 }
+
+/// The service's code for a single write that met a transaction.
+const TRANSACTION_CONFLICT: &str = "TransactionConflictException";
 
 /// How many pages of aged-out markers one reading of a limit clears at most.
 const OLDEST_ROUNDS_MAX: u32 = 200;

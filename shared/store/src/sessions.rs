@@ -35,6 +35,9 @@ pub struct Session {
     pub name: Option<String>,
     /// When the item was made.
     pub created_at: Timestamp,
+    /// The message (its sortable part) that made it, where a message did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_by: Option<String>,
     /// The user's latest message, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_user_at: Option<Timestamp>,
@@ -107,6 +110,7 @@ impl Session {
             user_id: user.user_id().cloned(),
             name: None,
             created_at: now,
+            begun_by: None,
             last_user_at: None,
             opened_at: None,
             opened_by: None,

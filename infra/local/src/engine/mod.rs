@@ -3,6 +3,7 @@
 //! Both are reached over loopback HTTP through the real SDK clients, so local mode differs from
 //! the cloud by endpoints alone.
 
+mod boundary;
 pub mod dynamo;
 pub mod queue;
 #[cfg(test)]

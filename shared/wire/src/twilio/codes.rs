@@ -441,7 +441,7 @@ pub const KNOWN_CODES: &[(&str, Explanation)] = &[
             Concern::Content,
             FINAL,
             "the media is larger than WhatsApp allows",
-            "Send a smaller file.",
+            "Send a smaller file; a WhatsApp message carries 16 MB at most.",
         ),
     ),
     (

@@ -21,6 +21,7 @@ const ENVELOPE: &[&str] = &[
     "FrequentlyForwarded",
     "From",
     "MessageSid",
+    "MessageStatus",
     "MessagingServiceSid",
     "NumSegments",
     "OriginalRepliedMessageSender",
@@ -33,8 +34,17 @@ const ENVELOPE: &[&str] = &[
     "WaId",
 ];
 /// The beginnings of such fields: the advertisement's own fields, and SMS leftovers.
-const ENVELOPE_PREFIXES: &[&str] =
-    &["Referral", "FromCity", "FromState", "FromZip", "FromCountry", "ToCity", "ToState", "ToZip", "ToCountry"];
+const ENVELOPE_PREFIXES: &[&str] = &[
+    "Referral",
+    "FromCity",
+    "FromState",
+    "FromZip",
+    "FromCountry",
+    "ToCity",
+    "ToState",
+    "ToZip",
+    "ToCountry",
+];
 
 /// The decoded fields. Bytes that are no UTF-8 become U+FFFD; of a repeated field the first
 /// value counts.
@@ -90,9 +100,7 @@ impl Form {
             .iter()
             .filter(|(name, value)| !value.is_empty() && tells(name))
             .take(RAW_FIELDS_MAX)
-            .map(|(name, value)| {
-                (name.clone(), value.chars().take(RAW_VALUE_CHARS_MAX).collect())
-            })
+            .map(|(name, value)| (name.clone(), value.chars().take(RAW_VALUE_CHARS_MAX).collect()))
             .collect()
     }
 }

@@ -43,8 +43,8 @@ fn message(form: &Form) -> Result<Inbound, Unparsable> {
     let user = address::user(from, form.get("ExternalUserId")).ok_or_else(|| {
         Unparsable("`From` is neither a WhatsApp number nor a business-scoped user id".to_owned())
     })?;
-    let business = address::phone(to)
-        .ok_or_else(|| Unparsable("`To` is not a WhatsApp number".to_owned()))?;
+    let business =
+        address::phone(to).ok_or_else(|| Unparsable("`To` is not a WhatsApp number".to_owned()))?;
     Ok(Inbound {
         business: Business::Phone(business),
         user,

@@ -65,8 +65,8 @@ pub fn render(
 }
 
 fn content_sid(template: Option<&Template>) -> Result<&str, Unrenderable> {
-    let template = template
-        .ok_or_else(|| Unrenderable("the template's definition is missing".to_owned()))?;
+    let template =
+        template.ok_or_else(|| Unrenderable("the template's definition is missing".to_owned()))?;
     template.provider_ref.as_deref().filter(|sid| !sid.is_empty()).ok_or_else(|| {
         Unrenderable(format!(
             "the template `{}` ({}) has no provider_ref: define it again with the content SID \

@@ -51,7 +51,10 @@ pub(super) fn read(form: &Form, name: &str, query: &str) -> Result<Item, Unparsa
 }
 
 fn failure(form: &Form) -> String {
-    form.get("ErrorCode").filter(|code| codes::is_written_as_code(code)).unwrap_or(UNTOLD).to_owned()
+    form.get("ErrorCode")
+        .filter(|code| *code != "0" && codes::is_written_as_code(code))
+        .unwrap_or(UNTOLD)
+        .to_owned()
 }
 
 /// The first of the query's references that can be read.

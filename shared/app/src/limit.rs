@@ -1,0 +1,76 @@
+//! The rolling messaging limit, as the use cases meet it.
+
+use crate::{App, AppError};
+use transom_core::account::{Account, LimitScope, Sender};
+use transom_core::id::MessageId;
+use transom_core::identity::User;
+use transom_core::time::Timestamp;
+use transom_store::{Message, Reservation};
+
+/// The key of the scope whose places a sender's messages take (D11).
+#[must_use]
+pub fn scope_of(sender: &Sender, account: &Account) -> String {
+    match (sender.limit_scope, &account.portfolio) {
+        (LimitScope::Portfolio, Some(portfolio)) => format!("portfolio#{portfolio}"),
+        (LimitScope::Portfolio | LimitScope::Sender, _) => format!("number#{}", sender.phone.digits()),
+    }
+}
+
+/// The name under which an attempt holds a place.
+#[must_use]
+pub fn holder(message: &MessageId, attempt: u32) -> String {
+    format!("{message}.{attempt}")
+}
+
+impl App {
+    /// Takes a place for an attempt; just before its call when `calling`. An unlimited sender
+    /// writes nothing.
+    pub(crate) async fn take_place(
+        &self,
+        sender: &Sender,
+        account: &Account,
+        user: &User,
+        holder: &str,
+        now: Timestamp,
+        calling: bool,
+    ) -> Result<Reservation, AppError> {
+        let Some(limit) = sender.messaging_limit else { return Ok(Reservation::Reserved) };
+        let scope = scope_of(sender, account);
+        let user = self.store.limit_user(&user.canonical());
+        let reservation = if calling {
+            self.store.reserve_for_call(&scope, &user, limit, holder, now).await?
+        } else {
+            self.store.reserve(&scope, &user, limit, holder, now).await?
+        };
+        Ok(reservation)
+    }
+
+    /// Gives the place of a message's newest attempt back, because that certainly did not
+    /// happen (D13). Harmless for a message that holds none.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn refund_place(&self, message: &Message) -> Result<(), AppError> {
+        self.refund_attempt(message, message.attempt).await
+    }
+
+    /// The same for one attempt.
+    pub(crate) async fn refund_attempt(
+        &self,
+        message: &Message,
+        attempt: u32,
+    ) -> Result<(), AppError> {
+        let Some(id) = message.id.as_ref().filter(|_| message.counts) else { return Ok(()) };
+        let Some(session) = self.store.session(&id.conversation()).await? else { return Ok(()) };
+        let Some(user) = session.user() else { return Ok(()) };
+        let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
+        if sender.sender.messaging_limit.is_none() {
+            return Ok(());
+        }
+        let Some(account) = self.store.account(&message.account).await? else { return Ok(()) };
+        let scope = scope_of(&sender.sender, &account.account);
+        let user = self.store.limit_user(&user.canonical());
+        self.store.refund(&scope, &user, &holder(id, attempt)).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! Calls to providers. One call per attempt, with a deadline, no redirect and no retry: what
+//! the transport knows about the outcome is told apart from what it does not.
+
+use std::time::Duration;
+use transom_core::account::Provider;
+use transom_wire::{Answer, ProviderRequest};
+
+/// How long a provider may take to answer. After this the outcome is unknown.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a connection may take. Failing here, nothing was sent.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// The most that is read of an answer; providers answer a send with a few hundred bytes.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Called {
+    /// The provider answered.
+    Answered(Answer),
+    /// No connection came about: the provider certainly does not have the message.
+    NotReached,
+}
+
+/// The client that providers are called through.
+#[derive(Debug, Clone)]
+pub struct ProviderClient(reqwest::Client);
+
+impl ProviderClient {
+    /// A client with this house's deadlines.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be used.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(ANSWER_WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .build()?;
+        Ok(Self(client))
+    }
+
+    /// Makes one call.
+    pub async fn call(&self, provider: Provider, request: ProviderRequest) -> Called {
+        let mut builder = self.0.post(&request.url).body(request.body);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        let unknown = |code: &str| Called::Answered(Answer::Unknown { code: code.to_owned() });
+        match builder.send().await {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                let retry_after = response
+                    .headers()
+                    .get("retry-after")
+                    .and_then(|v| v.to_str().ok())
+                    .map(str::to_owned);
+                match capped(response).await {
+                    Some(body) => Called::Answered(transom_wire::classify(
+                        provider,
+                        status,
+                        retry_after.as_deref(),
+                        &body,
+                    )),
+                    None => unknown("connection_lost"),
+                }
+            }
+            Err(error) if error.is_connect() || error.is_builder() => Called::NotReached,
+            Err(error) if error.is_timeout() => unknown("timeout"),
+            Err(_) => unknown("connection_lost"),
+        }
+    }
+}
+
+async fn capped(mut response: reqwest::Response) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_BYTES_MAX {
+            return None;
+        }
+    }
+    Some(body)
+}
