@@ -8,7 +8,7 @@ use serde_json::json;
 use transom_core::account::AccountState;
 use transom_core::due::next_visit;
 use transom_core::event::{Cause, EventKind};
-use transom_core::id::{ConversationId, MessageId, MessageTail};
+use transom_core::id::{ConversationId, MessageId};
 use transom_core::message::{Direction, Facts, Origin, Phase};
 use transom_core::time::Timestamp;
 use transom_core::window::{Basis, Channel, Merge, Window, clamp_user_time, merge};
@@ -48,7 +48,7 @@ impl App {
         let message = self.store_message(account, &sender, &inbound, &place, now).await?;
         let session =
             self.merge_into_session(&sender, &conversation, &inbound, &place, now).await?;
-        self.publish(received_events(&session, &message, &place)).await?;
+        self.publish(received_events(account, &session, &message, &place)).await?;
         tracing::info!(outcome = "received", account = %account.account.id, sender = %sender.sender.id, conversation = %conversation, "message");
         Ok(())
     }
@@ -116,7 +116,7 @@ impl App {
             let at = clamp_user_time(sent_at, now);
             return Ok(Place { id, at, basis: Basis::UserTime });
         }
-        let wanted = MessageId::new(conversation, now, &ordered(&self.entropy.tail(), &hashed));
+        let wanted = MessageId::new(conversation, now, &self.entropy.tail().followed_by(&hashed));
         let claim = Claim { at: now, sortable: wanted.sortable().to_owned() };
         let claim =
             self.store.claim(conversation, &inbound.provider_message_id, &claim).await?;
@@ -272,11 +272,6 @@ struct Place {
     basis: Basis,
 }
 
-/// A tail that keeps the order of arrival within a millisecond and still depends on the cause.
-fn ordered(sequence: &MessageTail, hashed: &MessageTail) -> MessageTail {
-    sequence.followed_by(hashed)
-}
-
 fn clean_name(name: Option<&str>) -> Option<String> {
     let name: String = name?.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     let name = name.trim();
@@ -285,7 +280,12 @@ fn clean_name(name: Option<&str>) -> Option<String> {
 
 /// The events of a received message. A redelivery makes the same ones with the same ids: that
 /// it opened the window, or began the conversation, stands in the conversation itself.
-fn received_events(session: &Session, message: &Message, place: &Place) -> Vec<Event> {
+fn received_events(
+    account: &AccountRecord,
+    session: &Session,
+    message: &Message,
+    place: &Place,
+) -> Vec<Event> {
     let conversation = &session.id;
     let sender = &message.sender;
     let mut events = Vec::new();
@@ -310,7 +310,7 @@ fn received_events(session: &Session, message: &Message, place: &Place) -> Vec<E
     let data = json!({
         "conversation": conversation,
         "sender": sender,
-        "message": view::message_view(message),
+        "message": view::message_view(message, account.account.provider),
     });
     events.push(Event::new(EventKind::MessageReceived, &cause, place.at, data));
     events.into_iter().map(|e| e.in_conversation(conversation, sender)).collect()

@@ -194,6 +194,15 @@ impl MessageTail {
             Err(IdError::Form { expected: "12 lower-case characters" })
         }
     }
+
+    /// The first half of this tail, which orders, before the first half of `other`, which tells
+    /// its cause.
+    #[must_use]
+    pub fn followed_by(&self, other: &Self) -> Self {
+        let half = TAIL_CHARS / 2;
+        let first = self.0.chars().take(half);
+        Self(first.chain(other.0.chars().take(half)).collect())
+    }
 }
 
 macro_rules! name_type {

@@ -334,11 +334,18 @@ impl Store {
         &self,
         id: &MessageId,
         attempt: u32,
+        sent_as: SentAs,
+        counts: bool,
         now: Timestamp,
     ) -> Result<ClaimSend, StoreError> {
         let expression = Expression::default()
             .set("ph = :sending")
             .set("cl = :now")
+            .set("#as = :as")
+            .set("ct = :ct")
+            .name("#as", "as")
+            .value(":as", encode_value("message", &sent_as)?)
+            .value(":ct", aws_sdk_dynamodb::types::AttributeValue::Bool(counts))
             .value(":sending", s(phase_value(Phase::Sending)))
             .value(":queued", s(phase_value(Phase::Queued)))
             .value(":now", n(now.as_millis()))

@@ -1,0 +1,421 @@
+//! The outbound queues reach the provider: claimed, asked again, called once, recorded.
+//!
+//! The queue is not a state. Every handled entry is recorded in the table and acknowledged; an
+//! entry is only given back when the table cannot be reached or no time is left.
+
+use crate::limit::holder;
+use crate::provider::Called;
+use crate::queues::OutboundEntry;
+use crate::record_status::refused_event;
+use crate::submit::{SendContext, limit_refusal, refusal_record};
+use crate::{App, AppError};
+use futures::stream::{FuturesUnordered, StreamExt};
+use std::collections::{BTreeMap, BTreeSet};
+use transom_core::code::Code;
+use transom_core::decide::Decision;
+use transom_core::id::ConversationId;
+use transom_core::identity::User;
+use transom_core::lane::{Lane, Road};
+use transom_core::message::{Fact, FactKind, Phase, Source};
+use transom_core::time::{Millis, Timestamp};
+use transom_store::{
+    ClaimSend, Message, RefusalRecord, Reservation, Session, Updated,
+};
+use transom_wire::{Answer, Outbound, ProviderRequest, Reference};
+
+/// An entry as the queue hands it over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedEntry {
+    /// The queue's own id of it, by which it is given back.
+    pub receipt: String,
+    /// Its group: one lane of one sender.
+    pub group: String,
+    /// Its body.
+    pub body: String,
+}
+
+/// How long one entry may need at most: the call's deadline and recording the answer.
+const ENTRY_WITHIN: Millis = Millis::from_seconds(25);
+
+/// How long a throttled message waits when the provider does not say.
+const BACKOFF_FIRST: Millis = Millis::from_seconds(2);
+/// The longest such wait.
+const BACKOFF_MAX: Millis = Millis::from_seconds(300);
+
+/// How often a message may be put off before it is given up: with the waits above, a day.
+const ENQUEUES_MAX: u32 = 300;
+
+/// How many older messages are looked at to keep a conversation's order.
+const OLDER_MAX: u16 = 50;
+
+/// How often writing down an answer is tried: losing it would leave an unknown outcome.
+const RECORD_TRIES: u32 = 4;
+
+impl App {
+    /// Works on one batch of a queue. Lanes run side by side, a lane's calls are spaced by its
+    /// rate, and the calls of one conversation never overlap. Answers the receipts of the
+    /// entries to give back: an entry that failed and every later one of its group.
+    pub async fn dispatch_batch(
+        &self,
+        road: Road,
+        entries: Vec<QueuedEntry>,
+        deadline: Timestamp,
+    ) -> Vec<String> {
+        let mut lanes: BTreeMap<String, Vec<QueuedEntry>> = BTreeMap::new();
+        for entry in entries {
+            lanes.entry(entry.group.clone()).or_default().push(entry);
+        }
+        let work = lanes.into_values().map(|lane| self.dispatch_lane(road, lane, deadline));
+        futures::future::join_all(work).await.into_iter().flatten().collect()
+    }
+
+    async fn dispatch_lane(
+        &self,
+        road: Road,
+        entries: Vec<QueuedEntry>,
+        deadline: Timestamp,
+    ) -> Vec<String> {
+        let mut given_back = Vec::new();
+        let mut busy: BTreeSet<ConversationId> = BTreeSet::new();
+        let mut under_way = FuturesUnordered::new();
+        let mut next_start = self.clock.now();
+        let mut entries = entries.into_iter();
+        while let Some(entry) = entries.next() {
+            let Some(parsed) = parse_entry(&entry) else { continue };
+            let conversation = parsed.message.conversation();
+            let mut failed = false;
+            while busy.contains(&conversation) {
+                let Some((done, receipt)) = under_way.next().await else { break };
+                busy.remove(&done);
+                failed |= note_failure(receipt, &mut given_back);
+            }
+            let late = self.clock.now().plus(ENTRY_WITHIN) > deadline;
+            if failed || late || !given_back.is_empty() {
+                given_back.push(entry.receipt);
+                break;
+            }
+            self.clock.sleep_until(next_start).await;
+            let lane = self.lane_for(&parsed, road).await;
+            next_start = self.clock.now().plus(lane.map_or(Millis::new(0), |l| l.spacing()));
+            busy.insert(conversation.clone());
+            under_way.push(async move {
+                let result = self.dispatch(&parsed, entry.receipt).await;
+                (conversation, result)
+            });
+        }
+        given_back.extend(entries.map(|e| e.receipt));
+        while let Some((_, receipt)) = under_way.next().await {
+            note_failure(receipt, &mut given_back);
+        }
+        // The last call's pause too, so that the lane's next invocation cannot begin too early.
+        self.clock.sleep_until(next_start).await;
+        given_back
+    }
+
+    /// The lane of an entry, from its sender's present rate; `None` when nothing will be sent.
+    async fn lane_for(&self, entry: &OutboundEntry, road: Road) -> Option<Lane> {
+        let message = self.store.message(&entry.message).await.ok()??;
+        let sender = self.store.sender(&message.sender).await.ok()??;
+        let lane =
+            crate::submit::lane_of(&entry.message, &message, sender.sender.rate_per_second);
+        Some(Lane { road, ..lane })
+    }
+
+    /// Handles one entry; answers its receipt when it must be given back.
+    async fn dispatch(&self, entry: &OutboundEntry, receipt: String) -> Result<(), String> {
+        match self.dispatch_message(entry).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::error!(outcome = "given_back", message = %entry.message, %error, "an entry could not be handled");
+                Err(receipt)
+            }
+        }
+    }
+
+    async fn dispatch_message(&self, entry: &OutboundEntry) -> Result<(), AppError> {
+        let id = &entry.message;
+        let Some(message) = self.store.message(id).await? else {
+            tracing::error!(outcome = "no_such_message", message = %id, "an entry without a message");
+            return Ok(());
+        };
+        match message.phase {
+            Phase::Queued => self.cross(id, message).await,
+            // A call was begun by a run that did not live to record its answer.
+            Phase::Sending => self.mark_unknown(&message, "interrupted").await,
+            Phase::Received
+            | Phase::Deferred
+            | Phase::Answered
+            | Phase::Refused
+            | Phase::Cancelled => Ok(()),
+        }
+    }
+
+    /// The road of one queued message: asked again, in order, reserved, claimed, called, recorded.
+    async fn cross(
+        &self,
+        id: &transom_core::id::MessageId,
+        mut message: Message,
+    ) -> Result<(), AppError> {
+        let now = self.clock.now();
+        let Some((context, session, user)) = self.facts_of(&message).await? else {
+            let gone = ended(Code::AccountDeleted, "its sender is gone", now);
+            return self.refuse_queued(&message, &gone).await;
+        };
+        let content = message.content.clone().unwrap_or_else(empty);
+        let (sent_as, counts) = match context.decide(Some(&session), &user, &content, now) {
+            Decision::Refuse(refusal) => {
+                return self.refuse_queued(&message, &refusal_record(&refusal, now)).await;
+            }
+            Decision::Send { sent_as, counts } => (sent_as, counts),
+        };
+        if let Some(until) = self.must_wait(&message, &session, now).await? {
+            return self.put_off(&message, Phase::Queued, until).await;
+        }
+        let reference = Reference { message: id.clone(), attempt: message.attempt };
+        let request = match self.render(&context, &user, &content, &reference) {
+            Ok(request) => request,
+            Err(refusal) => return self.refuse_queued(&message, &refusal).await,
+        };
+        if counts {
+            let held = holder(id, message.attempt);
+            let (sender, account) = (&context.sender.sender, &context.account.account);
+            let taken = self.take_place(sender, account, &user, &held, now, true).await?;
+            if let Reservation::Full { next_free_at } = taken {
+                let refusal = limit_refusal(&context.sender, next_free_at, now);
+                return self.refuse_queued(&message, &refusal).await;
+            }
+        }
+        match self.store.claim_send(id, message.attempt, sent_as, counts, now).await? {
+            ClaimSend::Claimed => {}
+            ClaimSend::Lost(_) => return Ok(()),
+        }
+        message.phase = Phase::Sending;
+        message.claimed_at = Some(now);
+        message.sent_as = Some(sent_as);
+        message.counts = counts;
+        let called = self.provider.call(context.account.account.provider, request).await;
+        self.record_outcome(&context, &message, called).await
+    }
+
+    async fn facts_of(
+        &self,
+        message: &Message,
+    ) -> Result<Option<(SendContext, Session, User)>, AppError> {
+        let Some(id) = &message.id else { return Ok(None) };
+        let content = message.content.clone().unwrap_or_else(empty);
+        let conversation = id.conversation();
+        let (sender, session) =
+            futures::join!(self.store.sender(&message.sender), self.store.session(&conversation));
+        let (Some(sender), Some(session)) = (sender?, session?) else { return Ok(None) };
+        let Some(user) = session.user() else { return Ok(None) };
+        let context = self.send_context(&sender, &content).await?;
+        Ok(Some((context, session, user)))
+    }
+
+    /// Until when a message must wait so that it does not overtake one that the provider put off.
+    async fn must_wait(
+        &self,
+        message: &Message,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, AppError> {
+        let Some(not_before) = session.out_not_before else { return Ok(None) };
+        let Some(id) = &message.id else { return Ok(None) };
+        let (older, _) =
+            self.store.messages(&session.id, Some(id.sortable()), OLDER_MAX).await?;
+        let waiting = older.iter().any(|m| matches!(m.phase, Phase::Deferred | Phase::Queued));
+        if waiting {
+            return Ok(Some(not_before.max(now).plus(BACKOFF_FIRST)));
+        }
+        if now < not_before {
+            return Ok(Some(not_before));
+        }
+        self.store.release_hold(&session.id, not_before).await?;
+        Ok(None)
+    }
+
+    fn render(
+        &self,
+        context: &SendContext,
+        user: &User,
+        content: &transom_core::content::Content,
+        reference: &Reference,
+    ) -> Result<ProviderRequest, RefusalRecord> {
+        let now = self.clock.now();
+        let refused = |detail: String| ended(Code::ContentUnsupported, &detail, now);
+        let account = &context.account;
+        let credentials = self
+            .credentials(account)
+            .map_err(|_| ended(Code::AccountDeactivated, "its credentials cannot be opened", now))?;
+        let provider = account.account.provider;
+        let base = account
+            .api_base_url
+            .as_deref()
+            .unwrap_or_else(|| transom_wire::api_base_url(provider));
+        let status_url = format!(
+            "{}{}/{}/{}",
+            self.config.public_url.as_deref().unwrap_or_default(),
+            self.config.status_path,
+            provider.as_str(),
+            account.account.id
+        );
+        let outbound = Outbound {
+            from: &context.sender.sender.phone,
+            from_provider_id: context.sender.sender.provider_id.as_deref(),
+            to: user,
+            content,
+            template: context.template.as_ref(),
+            reference,
+            status_url: &status_url,
+        };
+        transom_wire::render(&credentials, base, &outbound).map_err(|e| refused(e.to_string()))
+    }
+
+    async fn record_outcome(
+        &self,
+        context: &SendContext,
+        message: &Message,
+        called: Called,
+    ) -> Result<(), AppError> {
+        let answer = match called {
+            Called::NotReached => {
+                Answer::Throttled { after: None, code: "not_reached".to_owned() }
+            }
+            Called::Answered(answer) => answer,
+        };
+        match answer {
+            Answer::Accepted { provider_message_id, .. } => {
+                let id = Some(provider_message_id.as_str());
+                self.record_answer(context, message, FactKind::Accepted, None, id).await
+            }
+            Answer::Refused { code } => {
+                self.record_answer(context, message, FactKind::Failed, Some(code), None).await
+            }
+            Answer::Unknown { code } => {
+                self.record_answer(context, message, FactKind::Unknown, Some(code), None).await
+            }
+            Answer::Throttled { after, code } => {
+                if message.enqueue >= ENQUEUES_MAX {
+                    return self
+                        .record_answer(context, message, FactKind::Failed, Some(code), None)
+                        .await;
+                }
+                let wait = after.unwrap_or_else(|| backoff(message.enqueue));
+                let until = self.clock.now().plus(wait);
+                tracing::warn!(outcome = "throttled", message = ?message.id.as_ref().map(ToString::to_string), code, "put off");
+                self.put_off(message, Phase::Sending, until).await
+            }
+        }
+    }
+
+    /// Writes an answer down, repeatedly if need be, and takes what follows from it.
+    async fn record_answer(
+        &self,
+        context: &SendContext,
+        message: &Message,
+        kind: FactKind,
+        code: Option<String>,
+        provider_message_id: Option<&str>,
+    ) -> Result<(), AppError> {
+        let Some(id) = message.id.clone() else { return Ok(()) };
+        let source = if kind == FactKind::Unknown { Source::Transom } else { Source::Provider };
+        let fact = Fact { at: self.clock.now(), source, code };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let recorded = self
+                .store
+                .record_answer(&id, message.attempt, kind, &fact, provider_message_id)
+                .await;
+            match recorded {
+                Ok(_) => break,
+                Err(error) if tries >= RECORD_TRIES => return Err(error.into()),
+                Err(_) => tokio::time::sleep(Millis::new(100 << tries).to_std()).await,
+            }
+        }
+        let mut before = message.clone();
+        before.phase = Phase::Answered;
+        let reference = Reference { message: id, attempt: message.attempt };
+        let now = fact.at;
+        tracing::info!(outcome = kind.as_str(), message = %reference.message, sender = %message.sender, code = fact.code.as_deref().unwrap_or_default(), "provider call");
+        self.after_fact(&context.account, &reference, &before, kind, &fact, now).await
+    }
+
+    /// A call whose answer nobody recorded: never repeated, always visible.
+    pub(crate) async fn mark_unknown(
+        &self,
+        message: &Message,
+        why: &str,
+    ) -> Result<(), AppError> {
+        let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
+        let content = message.content.clone().unwrap_or_else(empty);
+        let context = self.send_context(&sender, &content).await?;
+        let code = Some(why.to_owned());
+        self.record_answer(&context, message, FactKind::Unknown, code, None).await
+    }
+
+    async fn put_off(
+        &self,
+        message: &Message,
+        from: Phase,
+        until: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(id) = &message.id else { return Ok(()) };
+        // First the hold, so that no later message slips through between the two writes.
+        self.store.hold_back(&id.conversation(), until).await?;
+        self.store.defer(id, from, until).await?;
+        Ok(())
+    }
+
+    async fn refuse_queued(
+        &self,
+        message: &Message,
+        refusal: &RefusalRecord,
+    ) -> Result<(), AppError> {
+        let Some(id) = &message.id else { return Ok(()) };
+        let cancelled = refusal.code == Code::OptedOut;
+        let phase = if cancelled { Phase::Cancelled } else { Phase::Refused };
+        if self.store.end_before_call(id, phase, Some(refusal)).await? == Updated::Changed {
+            return Ok(());
+        }
+        self.refund_place(message).await?;
+        self.store.put_undelivered(id).await?;
+        let mut ended = message.clone();
+        ended.refusal = Some(refusal.clone());
+        tracing::info!(outcome = "refused", code = %refusal.code, message = %id, sender = %message.sender, "before the call");
+        self.publish(refused_event(id, &ended).into_iter().collect()).await
+    }
+}
+
+fn parse_entry(entry: &QueuedEntry) -> Option<OutboundEntry> {
+    let parsed = serde_json::from_str(&entry.body);
+    if parsed.is_err() {
+        // It can never be read: acknowledged, so that it does not block its group. Its message,
+        // if there is one, is still due in the table.
+        tracing::error!(outcome = "unreadable_entry", "an entry of the outbound queue");
+    }
+    parsed.ok()
+}
+
+fn note_failure(result: Result<(), String>, given_back: &mut Vec<String>) -> bool {
+    match result {
+        Ok(()) => false,
+        Err(receipt) => {
+            given_back.push(receipt);
+            true
+        }
+    }
+}
+
+fn backoff(enqueue: u32) -> Millis {
+    let doubled = BACKOFF_FIRST.get().saturating_mul(1 << enqueue.saturating_sub(1).min(10));
+    Millis::new(doubled.min(BACKOFF_MAX.get()))
+}
+
+fn ended(code: Code, detail: &str, now: Timestamp) -> RefusalRecord {
+    RefusalRecord { code, also: Vec::new(), detail: Some(detail.to_owned()), at: now, retry_at: None }
+}
+
+fn empty() -> transom_core::content::Content {
+    transom_core::content::Content::Text { text: String::new() }
+}

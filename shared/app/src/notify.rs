@@ -1,0 +1,202 @@
+//! Events reach subscribers: signed as Standard Webhooks, at least once, retried with backoff
+//! for 24 hours, then parked where an operator can replay them.
+
+use crate::dispatch::QueuedEntry;
+use crate::event::EventEntry;
+use crate::{App, AppError};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::stream::StreamExt;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::collections::BTreeMap;
+use transom_core::time::{Millis, Timestamp};
+use transom_store::{DeliveryRecord, DeliveryState, SubscriptionRecord, Updated};
+
+/// For how long a delivery is retried.
+const RETRIED_FOR: Millis = Millis::from_hours(24);
+/// The wait after the first failure; it doubles with each further one.
+const BACKOFF_FIRST: Millis = Millis::from_seconds(15);
+/// The longest wait.
+const BACKOFF_MAX: Millis = Millis::from_seconds(3600);
+/// How many posts are under way at once.
+const CONCURRENT: usize = 16;
+
+/// The name under which a subscription's secret is sealed.
+#[must_use]
+pub fn secret_name(subscription: &str) -> String {
+    format!("subscription:{subscription}")
+}
+
+/// Signs a body as Standard Webhooks say: base 64 of HMAC-SHA256 over `id.timestamp.body`.
+/// `secret` is the base-64 text behind `whsec_`.
+#[must_use]
+pub fn sign(secret: &str, id: &str, timestamp_s: i64, body: &str) -> Option<String> {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+    mac.update(format!("{id}.{timestamp_s}.{body}").as_bytes());
+    Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+}
+
+impl App {
+    /// Works on one batch of the events queue. Answers the receipts of the entries to give back;
+    /// of one group an entry that failed and every later one, so that order is kept.
+    ///
+    /// # Errors
+    /// When the subscriptions cannot be read: the whole batch is to be given back.
+    pub async fn notify_batch(
+        &self,
+        entries: Vec<QueuedEntry>,
+        now: Timestamp,
+    ) -> Result<Vec<String>, AppError> {
+        let subscriptions = self.store.subscriptions().await?;
+        let mut groups: BTreeMap<String, Vec<QueuedEntry>> = BTreeMap::new();
+        for entry in entries {
+            groups.entry(entry.group.clone()).or_default().push(entry);
+        }
+        let subscriptions = &subscriptions;
+        let work = groups.into_values().map(|group| async move {
+            let mut entries = group.into_iter();
+            while let Some(entry) = entries.next() {
+                if let Err(error) = self.notify(subscriptions, &entry.body, now).await {
+                    tracing::error!(outcome = "given_back", %error, "an event could not be told");
+                    return std::iter::once(entry.receipt)
+                        .chain(entries.map(|e| e.receipt))
+                        .collect();
+                }
+            }
+            Vec::new()
+        });
+        let given_back: Vec<Vec<String>> =
+            futures::stream::iter(work).buffer_unordered(CONCURRENT).collect().await;
+        Ok(given_back.into_iter().flatten().collect())
+    }
+
+    async fn notify(
+        &self,
+        subscriptions: &[SubscriptionRecord],
+        body: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Ok(entry) = serde_json::from_str::<EventEntry>(body) else {
+            tracing::error!(outcome = "unreadable_entry", "an entry of the events queue");
+            return Ok(());
+        };
+        match entry {
+            EventEntry::Tell { kind, id, sender, body } => {
+                let wanted = subscriptions.iter().filter(|s| {
+                    (s.events.is_empty() || s.events.contains(&kind))
+                        && (s.senders.is_empty()
+                            || sender.as_ref().is_none_or(|id| s.senders.contains(id)))
+                });
+                let told: Vec<Result<(), AppError>> = futures::stream::iter(wanted)
+                    .map(|s| self.tell_first(s, &id, &body, now))
+                    .buffer_unordered(CONCURRENT)
+                    .collect()
+                    .await;
+                told.into_iter().collect()
+            }
+            EventEntry::Retry { subscription, event } => {
+                self.tell_again(subscriptions, &subscription, &event, now).await
+            }
+        }
+    }
+
+    async fn tell_first(
+        &self,
+        subscription: &SubscriptionRecord,
+        id: &str,
+        body: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Err(error) = self.post(subscription, id, body, now).await? else { return Ok(()) };
+        let record = DeliveryRecord {
+            subscription: subscription.id.to_string(),
+            event: id.to_owned(),
+            body: body.to_owned(),
+            state: DeliveryState::Retrying,
+            tries: 1,
+            first_at: now,
+            last_error: error,
+            due_at: Some(now.plus(BACKOFF_FIRST)),
+        };
+        // A record that stands there already is being retried: nothing is lost by leaving it.
+        self.store.put_delivery(&record, None).await?;
+        Ok(())
+    }
+
+    async fn tell_again(
+        &self,
+        subscriptions: &[SubscriptionRecord],
+        subscription: &str,
+        event: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(delivery) = self.store.delivery(subscription, event).await? else { return Ok(()) };
+        let Some(target) = subscriptions.iter().find(|s| s.id.as_str() == subscription) else {
+            // Nobody subscribes any more.
+            return Ok(self.store.delete_delivery(subscription, event).await?);
+        };
+        let Err(error) = self.post(target, event, &delivery.body, now).await? else {
+            return Ok(self.store.delete_delivery(subscription, event).await?);
+        };
+        let tries = delivery.tries.saturating_add(1);
+        let parked = now.since(delivery.first_at) >= RETRIED_FOR;
+        let wait = BACKOFF_FIRST.get().saturating_mul(1 << tries.min(12)).min(BACKOFF_MAX.get());
+        let next = DeliveryRecord {
+            state: if parked { DeliveryState::Parked } else { DeliveryState::Retrying },
+            tries,
+            last_error: error,
+            due_at: (!parked).then(|| now.plus(Millis::new(wait))),
+            ..delivery.clone()
+        };
+        if parked {
+            tracing::error!(outcome = "parked", subscription, event, "a delivery was given up");
+        }
+        match self.store.put_delivery(&next, Some(delivery.tries)).await? {
+            Updated::Done | Updated::Changed => Ok(()),
+        }
+    }
+
+    /// The outer result is ours, the inner the subscriber's.
+    async fn post(
+        &self,
+        subscription: &SubscriptionRecord,
+        id: &str,
+        body: &str,
+        now: Timestamp,
+    ) -> Result<Result<(), String>, AppError> {
+        let name = secret_name(subscription.id.as_str());
+        let secret = self.keys.open(&name, &subscription.secret)?;
+        let secret = String::from_utf8_lossy(&secret).into_owned();
+        let timestamp_s = now.as_millis().div_euclid(1000);
+        let Some(signature) = sign(&secret, id, timestamp_s, body) else {
+            return Ok(Err("its secret cannot be used".to_owned()));
+        };
+        let headers = [
+            ("webhook-id", id.to_owned()),
+            ("webhook-timestamp", timestamp_s.to_string()),
+            ("webhook-signature", signature),
+        ];
+        let posted = self.outbound.post(&subscription.url, &headers, body.to_owned()).await;
+        let outcome = if posted.is_ok() { "told" } else { "not_told" };
+        tracing::info!(outcome, subscription = %subscription.id, event = id, "event");
+        Ok(posted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_vector_of_standard_webhooks_holds() {
+        let signed = sign(
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            r#"{"test": 2432232314}"#,
+        );
+        assert_eq!(signed.as_deref(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
+    }
+}

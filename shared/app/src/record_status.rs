@@ -1,0 +1,198 @@
+//! Something becomes known about a message that was sent: a fact, set once, in any order.
+
+use crate::event::Event;
+use crate::{App, AppError};
+use serde_json::{Value, json};
+use transom_core::event::{Cause, EventKind};
+use transom_core::id::MessageId;
+use transom_core::message::{Fact, FactKind, Source, may_have_happened};
+use transom_core::time::Timestamp;
+use transom_store::{AccountRecord, Message, RecordFact};
+use transom_wire::{Business, Concern, Reference, StatusUpdate};
+
+/// How many of a conversation's newest messages are searched for one whose status came back
+/// without our reference.
+const SEARCHED_MAX: u16 = 100;
+
+impl App {
+    /// Records a status of a verified account's message.
+    ///
+    /// # Errors
+    /// When something could not be stored; everything is safe to repeat.
+    pub async fn record_status(
+        &self,
+        account: &AccountRecord,
+        update: StatusUpdate,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(kind) = update.fact else { return Ok(()) };
+        let reference = match &update.reference {
+            Some(reference) => Some(reference.clone()),
+            None => self.find_by_provider_id(&update).await?,
+        };
+        let fact = Fact {
+            at: update.at.unwrap_or(now),
+            source: Source::Provider,
+            code: update.code.clone(),
+        };
+        let recorded = match &reference {
+            Some(r) => {
+                let id = &account.account.id;
+                self.store.record_fact(&r.message, r.attempt, kind, &fact, id).await?
+            }
+            None => RecordFact::Unmatched,
+        };
+        match (reference, recorded) {
+            (Some(reference), RecordFact::Recorded(before)) => {
+                self.after_fact(account, &reference, &before, kind, &fact, now).await
+            }
+            (_, RecordFact::Unmatched) | (None, _) => {
+                let name = format!("{}#{}", update.provider_message_id, kind.as_str());
+                self.leave_unattached(account, &name, "unmatched_status", now).await
+            }
+        }
+    }
+
+    /// Locates a message whose status came without our reference, by the conversation that the
+    /// status names and the provider's id.
+    async fn find_by_provider_id(
+        &self,
+        update: &StatusUpdate,
+    ) -> Result<Option<Reference>, AppError> {
+        let (Some(Business::Phone(number)), Some(user)) = (&update.business, &update.user) else {
+            return Ok(None);
+        };
+        let conversation = self.store.hash_key().conversation(number, user);
+        let (messages, _) = self.store.messages(&conversation, None, SEARCHED_MAX).await?;
+        Ok(messages.into_iter().find_map(|m| {
+            let ours = m.provider_message_id.as_deref() == Some(&update.provider_message_id);
+            let id = m.id.filter(|_| ours)?;
+            Some(Reference { message: id, attempt: m.attempt })
+        }))
+    }
+
+    /// What follows from a fact, once it is durable. Each step is idempotent, and a redelivery
+    /// takes them all again.
+    pub(crate) async fn after_fact(
+        &self,
+        account: &AccountRecord,
+        reference: &Reference,
+        before: &Message,
+        kind: FactKind,
+        fact: &Fact,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let id = &reference.message;
+        let mut after = before.clone();
+        after.facts.entry((reference.attempt, kind)).or_insert_with(|| fact.clone());
+        if kind == FactKind::Failed {
+            self.after_failure(account, reference, &after, fact, now).await?;
+        }
+        let was = before.status().is_undelivered();
+        let is = after.status().is_undelivered();
+        if is {
+            self.store.put_undelivered(id).await?;
+        } else if was {
+            self.store.clear_undelivered(id).await?;
+        }
+        self.publish(fact_events(account, reference, &after, kind, fact)).await
+    }
+
+    async fn after_failure(
+        &self,
+        account: &AccountRecord,
+        reference: &Reference,
+        after: &Message,
+        fact: &Fact,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let id = &reference.message;
+        let code = fact.code.as_deref().unwrap_or_default();
+        let explanation = transom_wire::explain(account.account.provider, code);
+        if explanation.concern == Concern::Window {
+            // The call's own time, not the answer's: a message that came in between reopens.
+            let called_at = after.claimed_at.unwrap_or_else(|| id.at());
+            self.store.refuse_window(&id.conversation(), called_at, now).await?;
+        }
+        if explanation.concern == Concern::Account {
+            tracing::error!(outcome = "account_refused", account = %account.account.id, sender = %after.sender, code, "the provider refuses this account");
+        }
+        if !may_have_happened(&after.facts, reference.attempt) {
+            self.refund_attempt(after, reference.attempt).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The events that a fact makes: `message.status` always, and a second for what somebody must
+/// act on.
+pub(crate) fn fact_events(
+    account: &AccountRecord,
+    reference: &Reference,
+    after: &Message,
+    kind: FactKind,
+    fact: &Fact,
+) -> Vec<Event> {
+    let id = &reference.message;
+    let data = fact_data(account, reference, after, kind, fact);
+    let mut kinds = vec![EventKind::MessageStatus];
+    match kind {
+        FactKind::Failed => kinds.push(EventKind::MessageFailed),
+        FactKind::Unknown => kinds.push(EventKind::MessageUnknown),
+        FactKind::Accepted | FactKind::Sent | FactKind::Delivered | FactKind::Read => {}
+    }
+    let cause = Cause::Fact(id.clone(), reference.attempt, kind);
+    kinds
+        .into_iter()
+        .map(|event| {
+            Event::new(event, &cause, fact.at, data.clone())
+                .in_conversation(&id.conversation(), &after.sender)
+        })
+        .collect()
+}
+
+fn fact_data(
+    account: &AccountRecord,
+    reference: &Reference,
+    after: &Message,
+    kind: FactKind,
+    fact: &Fact,
+) -> Value {
+    let failure = fact.code.as_deref().filter(|_| kind == FactKind::Failed).map(|code| {
+        let explanation = transom_wire::explain(account.account.provider, code);
+        json!({
+            "provider_code": code,
+            "meaning": explanation.meaning,
+            "retryable": explanation.retryable,
+            "remedy": explanation.remedy,
+        })
+    });
+    json!({
+        "message": reference.message,
+        "conversation": reference.message.conversation(),
+        "sender": after.sender,
+        "attempt": reference.attempt,
+        "status": kind.as_str(),
+        "shown": after.status().as_str(),
+        "at": fact.at.rfc3339(),
+        "failure": failure,
+    })
+}
+
+/// The event of a message that a rule refused or cancelled.
+pub(crate) fn refused_event(id: &MessageId, message: &Message) -> Option<Event> {
+    let refusal = message.refusal.as_ref()?;
+    let cause = Cause::Refused(id.clone(), message.attempt);
+    let data = json!({
+        "message": id,
+        "conversation": id.conversation(),
+        "sender": message.sender,
+        "code": refusal.code,
+        "also": refusal.also,
+        "detail": refusal.detail,
+        "remedy": refusal.code.remedy(),
+        "retry_at": refusal.retry_at.map(Timestamp::rfc3339),
+    });
+    let event = Event::new(EventKind::MessageRefused, &cause, refusal.at, data);
+    Some(event.in_conversation(&id.conversation(), &message.sender))
+}

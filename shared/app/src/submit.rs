@@ -1,0 +1,487 @@
+//! A message is to be sent: decided, stored as `queued`, its place reserved, put into its
+//! queue. A refusal is kept with the message, told once, and never sent (U1, M14).
+
+use crate::event::Event;
+use crate::limit::holder;
+use crate::queues::{OutboundEntry, QueueEntry};
+use crate::record_status::refused_event;
+use crate::{App, AppError, Problem};
+use futures::future::OptionFuture;
+use serde_json::json;
+use transom_core::account::Brand;
+use transom_core::code::Code;
+use transom_core::content::Content;
+use transom_core::decide::{Decision, Facts as DecisionFacts, Refusal, SentAs, decide};
+use transom_core::due::QUEUED_PATIENCE;
+use transom_core::event::{Cause, EventKind};
+use transom_core::id::{ConversationId, MessageId, SenderId};
+use transom_core::identity::User;
+use transom_core::lane::{Lane, Road, lane};
+use transom_core::message::{Direction, Facts, Origin, Phase, Status};
+use transom_core::template::Template;
+use transom_core::time::Timestamp;
+use transom_core::window::Channel;
+use transom_store::{
+    AccountRecord, HashKey, Message, Put, RefusalRecord, Reservation, SenderRecord, Session,
+    SessionCreated, Updated,
+};
+
+/// A request to send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SendRequest {
+    /// From whom, to whom.
+    pub target: Target,
+    /// What.
+    pub content: Content,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// Who wrote it.
+    pub origin: Origin,
+    /// The agent or key that sends it.
+    pub sent_by: Option<String>,
+    /// The id that it must have, when a repeat has to make the same message.
+    pub message: Option<MessageId>,
+}
+
+/// From whom and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// From this sender to this recipient.
+    Sender {
+        /// The sender.
+        sender: SenderId,
+        /// The recipient.
+        to: Recipient,
+    },
+    /// In this conversation, from whichever sender has its number.
+    Conversation(ConversationId),
+}
+
+/// To whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    /// A user.
+    User(User),
+    /// A contact that is known already.
+    Contact(ConversationId),
+}
+
+/// A message that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// The message.
+    pub id: MessageId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// What it is sent as.
+    pub sent_as: SentAs,
+    /// Whether it takes a place of the limit.
+    pub counts: bool,
+}
+
+/// Everything that a decision is made from, read consistently.
+#[derive(Debug, Clone)]
+pub(crate) struct SendContext {
+    pub(crate) sender: SenderRecord,
+    pub(crate) account: AccountRecord,
+    pub(crate) brand: Option<Brand>,
+    pub(crate) template: Option<Template>,
+}
+
+/// Where a message goes, resolved.
+struct Resolved {
+    sender: SenderRecord,
+    user: User,
+    conversation: ConversationId,
+    session: Option<Session>,
+}
+
+impl SendContext {
+    pub(crate) fn decide(
+        &self,
+        session: Option<&Session>,
+        user: &User,
+        content: &Content,
+        now: Timestamp,
+    ) -> Decision {
+        let consent = session.map(|s| s.consent.clone()).unwrap_or_default();
+        let window = session.and_then(Session::window);
+        let facts = DecisionFacts {
+            now,
+            channel: Channel::WHATSAPP,
+            account: &self.account.account,
+            sender: &self.sender.sender,
+            brand: self.brand.as_ref(),
+            conversation_brand: session.and_then(|s| s.brand.as_ref()),
+            user,
+            consent: &consent,
+            window: window.as_ref(),
+            template: self.template.as_ref(),
+        };
+        decide(&facts, content)
+    }
+}
+
+impl App {
+    /// The id that a new message to `target` will have.
+    ///
+    /// # Errors
+    /// When the target is not known.
+    pub async fn new_message_id(
+        &self,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<MessageId, AppError> {
+        let resolved = self.resolve(target).await?;
+        Ok(MessageId::new(&resolved.conversation, now, &self.entropy.tail()))
+    }
+
+    /// Takes a message, or refuses it with the reason.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] with the code and remedy; otherwise something could not be stored,
+    /// and everything is safe to repeat with the same `message`.
+    pub async fn submit(
+        &self,
+        request: SendRequest,
+        now: Timestamp,
+    ) -> Result<Submitted, AppError> {
+        let resolved = self.resolve(&request.target).await?;
+        let context = self.send_context(&resolved.sender, &request.content).await?;
+        let session = self.ensure_session(&resolved, now).await?;
+        let id = match &request.message {
+            Some(id) => id.clone(),
+            None => MessageId::new(&resolved.conversation, now, &self.entropy.tail()),
+        };
+        let decision = context.decide(Some(&session), &resolved.user, &request.content, now);
+        let message = new_message(&request, &context, &id, &decision, now);
+        let stored = match self.store.put_message(&id, &message).await? {
+            Put::New => message,
+            Put::Exists(stored) => *stored,
+        };
+        if stored.phase == Phase::Queued && stored.counts {
+            return self.reserve_and_enqueue(&context, &resolved.user, &id, stored, now).await;
+        }
+        self.conclude(&context, &id, stored).await
+    }
+
+    /// The place is taken after the message is durable: a crash in between leaves a queued
+    /// message whose dispatch takes the place, never a place that nobody holds.
+    async fn reserve_and_enqueue(
+        &self,
+        context: &SendContext,
+        user: &User,
+        id: &MessageId,
+        mut message: Message,
+        now: Timestamp,
+    ) -> Result<Submitted, AppError> {
+        let holder = holder(id, message.attempt);
+        let reservation = self
+            .take_place(&context.sender.sender, &context.account.account, user, &holder, now, false)
+            .await?;
+        if let Reservation::Full { next_free_at } = reservation {
+            let refusal = limit_refusal(&context.sender, next_free_at, now);
+            let ended = self.store.end_before_call(id, Phase::Refused, Some(&refusal)).await?;
+            if ended == Updated::Done {
+                message.phase = Phase::Refused;
+                message.refusal = Some(refusal);
+            } else if let Some(stored) = self.store.message(id).await? {
+                message = stored;
+            }
+            self.tell_limit_reached(context, next_free_at, now).await?;
+        }
+        self.conclude(context, id, message).await
+    }
+
+    /// Every step after the message is durable; a repeat takes them again from what is stored.
+    async fn conclude(
+        &self,
+        context: &SendContext,
+        id: &MessageId,
+        message: Message,
+    ) -> Result<Submitted, AppError> {
+        if message.phase == Phase::Queued {
+            self.enqueue(id, &message, context.sender.sender.rate_per_second).await;
+        }
+        if let Some(refusal) = &message.refusal {
+            self.store.put_undelivered(id).await?;
+            self.publish(refused_event(id, &message).into_iter().collect()).await?;
+            tracing::info!(outcome = "refused", code = %refusal.code, sender = %message.sender, message = %id, "message");
+            return Err(kept_problem(id, refusal).into());
+        }
+        tracing::info!(outcome = message.status().as_str(), sender = %message.sender, message = %id, "message");
+        Ok(Submitted {
+            id: id.clone(),
+            conversation: id.conversation(),
+            sent_as: message.sent_as.unwrap_or(SentAs::Session),
+            counts: message.counts,
+        })
+    }
+
+    /// Puts a queued message's id into its queue. Failing is not an error: the message is
+    /// durable and due, and the sweep puts it there.
+    pub(crate) async fn enqueue(&self, id: &MessageId, message: &Message, rate: u32) {
+        let lane = lane_of(id, message, rate);
+        let entry = OutboundEntry { message: id.clone(), enqueue: message.enqueue };
+        let queued = QueueEntry {
+            group: format!("{}#{}", message.sender, lane.index),
+            deduplication: format!("{id}.{}", message.enqueue),
+            body: serde_json::to_string(&entry).unwrap_or_default(),
+        };
+        if let Err(error) = self.queues.send_outbound(lane.road, &queued).await {
+            tracing::warn!(outcome = "enqueue_failed", message = %id, %error, "the sweep will put it into its queue");
+        }
+    }
+
+    async fn resolve(&self, target: &Target) -> Result<Resolved, AppError> {
+        match target {
+            Target::Sender { sender, to: Recipient::User(user) } => {
+                let sender = self.known_sender(sender).await?;
+                let number = &sender.sender.phone;
+                let conversation = self.store.hash_key().conversation(number, user);
+                let session = self.store.session(&conversation).await?;
+                Ok(Resolved { sender, user: user.clone(), conversation, session })
+            }
+            Target::Sender { sender, to: Recipient::Contact(conversation) } => {
+                let sender = self.known_sender(sender).await?;
+                let session = self.known_session(conversation).await?;
+                if session.number != sender.sender.phone {
+                    let id = conversation.contact();
+                    return Err(Problem::not_found(format!("contact `{id}` of this sender")).into());
+                }
+                resolved(sender, session)
+            }
+            Target::Conversation(conversation) => {
+                let session = self.known_session(conversation).await?;
+                let id = self.store.sender_of_number(&session.number).await?;
+                let sender = self.known_sender(id.as_ref().unwrap_or(&session.sender)).await?;
+                resolved(sender, session)
+            }
+        }
+    }
+
+    async fn known_sender(&self, id: &SenderId) -> Result<SenderRecord, AppError> {
+        let found = self.store.sender(id).await?;
+        found.ok_or_else(|| Problem::not_found(format!("sender `{id}`")).into())
+    }
+
+    async fn known_session(&self, id: &ConversationId) -> Result<Session, AppError> {
+        let found = self.store.session(id).await?;
+        found.ok_or_else(|| Problem::not_found(format!("conversation `{id}`")).into())
+    }
+
+    /// Reads account, brand and template of a sender, consistently and at once.
+    pub(crate) async fn send_context(
+        &self,
+        sender: &SenderRecord,
+        content: &Content,
+    ) -> Result<SendContext, AppError> {
+        let account_id = &sender.sender.account;
+        let brand = sender.sender.brand.as_ref().map(|id| self.store.brand(id));
+        let template = content
+            .template()
+            .map(|used| self.store.template(account_id, &used.name, used.language.as_deref()));
+        let (account, brand, template) = futures::join!(
+            self.store.account(account_id),
+            OptionFuture::from(brand),
+            OptionFuture::from(template)
+        );
+        let account = account?.ok_or_else(|| Problem::not_found(format!("account `{account_id}`")))?;
+        Ok(SendContext {
+            sender: sender.clone(),
+            account,
+            brand: brand.transpose()?.flatten(),
+            template: template.transpose()?.flatten(),
+        })
+    }
+
+    /// A conversation that the business begins exists before its first message does, so that a
+    /// refused message has a place too.
+    async fn ensure_session(
+        &self,
+        resolved: &Resolved,
+        now: Timestamp,
+    ) -> Result<Session, AppError> {
+        if let Some(session) = &resolved.session {
+            if session.inbox_at.is_none() {
+                self.store.show_in_inbox(session, now).await?;
+            }
+            return Ok(session.clone());
+        }
+        let sender = &resolved.sender.sender;
+        let mut session = Session::new(
+            resolved.conversation.clone(),
+            sender.phone.clone(),
+            sender.id.clone(),
+            sender.account.clone(),
+            sender.brand.clone(),
+            &resolved.user,
+            now,
+        );
+        session.inbox_at = Some(now);
+        if let Some(phone) = resolved.user.phone() {
+            self.store.put_pointer(&sender.phone, &phone.reversed(), &session.id).await?;
+        }
+        match self.store.create_session(&session).await? {
+            SessionCreated::New => {
+                let cause = Cause::Begun(session.id.clone());
+                let data = json!({ "conversation": session.id, "sender": sender.id });
+                let event = Event::new(EventKind::ConversationOpened, &cause, now, data);
+                self.publish(vec![event.in_conversation(&session.id, &sender.id)]).await?;
+                Ok(session)
+            }
+            SessionCreated::Exists(stored) => Ok(*stored),
+        }
+    }
+
+    async fn tell_limit_reached(
+        &self,
+        context: &SendContext,
+        next_free_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let sender = &context.sender.sender;
+        let scope = crate::limit::scope_of(sender, &context.account.account);
+        // One event per scope and countdown, however many sends meet the limit.
+        let what = self.store.hash_key().name(&["limit", &scope]);
+        let cause = Cause::Changed(what, next_free_at.unwrap_or(Timestamp::ZERO));
+        let data = json!({
+            "sender": sender.id,
+            "limit": sender.messaging_limit,
+            "scope": sender.limit_scope,
+            "next_free_at": next_free_at.map(Timestamp::rfc3339),
+        });
+        self.publish(vec![Event::new(EventKind::LimitReached, &cause, now, data)]).await
+    }
+
+    /// Begins a new attempt of a message that certainly did not arrive. Nothing is cleared: the
+    /// old attempt's facts stay, and only the new one's own evidence changes what is shown (F9).
+    ///
+    /// # Errors
+    /// `not_retryable` unless it failed; otherwise when something could not be stored.
+    pub async fn retry_message(&self, id: &MessageId, now: Timestamp) -> Result<(), AppError> {
+        let message = self.known_message(id).await?;
+        if message.status() != Status::Failed || message.phase != Phase::Answered {
+            let detail = format!("its status is `{}`", message.status().as_str());
+            return Err(Problem::new(Code::NotRetryable, detail).into());
+        }
+        let next = now.plus(QUEUED_PATIENCE);
+        if self.store.begin_attempt(id, &message, next).await? == Updated::Changed {
+            return Err(Problem::new(Code::NotRetryable, "it is being retried already").into());
+        }
+        let sender = self.known_sender(&message.sender).await?;
+        if let Some(stored) = self.store.message(id).await? {
+            self.enqueue(id, &stored, sender.sender.rate_per_second).await;
+        }
+        Ok(())
+    }
+
+    /// Withdraws a message before any call.
+    ///
+    /// # Errors
+    /// `not_cancellable` once a call was begun; otherwise when something could not be stored.
+    pub async fn cancel_message(&self, id: &MessageId, _now: Timestamp) -> Result<(), AppError> {
+        let message = self.known_message(id).await?;
+        if message.phase != Phase::Cancelled
+            && self.store.end_before_call(id, Phase::Cancelled, None).await? == Updated::Changed
+        {
+            let detail = format!("its status is `{}`", message.status().as_str());
+            return Err(Problem::new(Code::NotCancellable, detail).into());
+        }
+        self.refund_place(&message).await
+    }
+
+    async fn known_message(&self, id: &MessageId) -> Result<Message, AppError> {
+        let found = self.store.message(id).await?.filter(|m| m.direction == Direction::Out);
+        found.ok_or_else(|| Problem::not_found(format!("outbound message `{id}`")).into())
+    }
+}
+
+fn resolved(sender: SenderRecord, session: Session) -> Result<Resolved, AppError> {
+    let user = session.user().ok_or_else(|| {
+        Problem::new(Code::ContactInvalid, "this contact has neither a number nor a user id")
+    })?;
+    let conversation = session.id.clone();
+    Ok(Resolved { sender, user, conversation, session: Some(session) })
+}
+
+/// The lane of a message's newest attempt.
+pub(crate) fn lane_of(id: &MessageId, message: &Message, rate: u32) -> Lane {
+    let road = if message.counts { Road::Campaigns } else { Road::Replies };
+    lane(rate, road, HashKey::spread(id.conversation().as_str()))
+}
+
+fn new_message(
+    request: &SendRequest,
+    context: &SendContext,
+    id: &MessageId,
+    decision: &Decision,
+    now: Timestamp,
+) -> Message {
+    let (phase, sent_as, counts, refusal) = match decision {
+        Decision::Send { sent_as, counts } => (Phase::Queued, Some(*sent_as), *counts, None),
+        Decision::Refuse(refusal) => {
+            (Phase::Refused, None, false, Some(refusal_record(refusal, now)))
+        }
+    };
+    Message {
+        id: Some(id.clone()),
+        direction: Direction::Out,
+        origin: request.origin,
+        sent_by: request.sent_by.clone(),
+        account: context.account.account.id.clone(),
+        sender: context.sender.sender.id.clone(),
+        content: Some(request.content.clone()),
+        phase,
+        attempt: 1,
+        enqueue: 1,
+        claimed_at: None,
+        received_at: now,
+        provider_message_id: None,
+        sent_as,
+        counts,
+        refusal,
+        forwarded: false,
+        reply_to: request.reply_to.as_ref().map(ToString::to_string),
+        referral: None,
+        due_shard: None,
+        due_at: (phase == Phase::Queued).then(|| now.plus(QUEUED_PATIENCE)),
+        facts: Facts::new(),
+    }
+}
+
+pub(crate) fn refusal_record(refusal: &Refusal, now: Timestamp) -> RefusalRecord {
+    RefusalRecord {
+        code: refusal.code,
+        also: refusal.also.clone(),
+        detail: refusal.detail.clone(),
+        at: now,
+        retry_at: None,
+    }
+}
+
+pub(crate) fn limit_refusal(
+    sender: &SenderRecord,
+    next_free_at: Option<Timestamp>,
+    now: Timestamp,
+) -> RefusalRecord {
+    let limit = sender.sender.messaging_limit.unwrap_or_default();
+    RefusalRecord {
+        code: Code::LimitReached,
+        also: Vec::new(),
+        detail: Some(format!("all {limit} places of the rolling 24 hours are taken")),
+        at: now,
+        retry_at: next_free_at,
+    }
+}
+
+fn kept_problem(id: &MessageId, refusal: &RefusalRecord) -> Problem {
+    let detail = refusal.detail.clone().unwrap_or_else(|| refusal.code.title().to_owned());
+    Problem {
+        code: refusal.code,
+        detail,
+        also: refusal.also.clone(),
+        retry_at: refusal.retry_at,
+        message: Some((id.to_string(), id.conversation().to_string())),
+    }
+}

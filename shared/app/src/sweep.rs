@@ -1,0 +1,233 @@
+//! Every minute: whatever is due. Each item is read consistently, a pure function decides, the
+//! effects are sent first and the visit is marked after, under the condition that nothing it
+//! was decided on has changed. So overlapping sweeps are harmless and no message is silenced.
+
+use crate::event::{Event, EventEntry};
+use crate::queues::QueueEntry;
+use crate::{App, AppError};
+use futures::stream::StreamExt;
+use serde_json::{Value, json};
+use transom_core::due::{MessageDue, Notice, message_due, visit};
+use transom_core::event::{Cause, EventKind};
+use transom_core::id::{ConversationId, MessageId};
+use transom_core::message::Phase;
+use transom_core::time::{Millis, Timestamp};
+use transom_core::window::Channel;
+use transom_store::{DueKey, DueKind, Session, Updated};
+
+/// How many due items one shard gives in one round.
+const PAGE: u16 = 200;
+/// How many items are worked on at once.
+const CONCURRENT: usize = 32;
+/// How long after a delivery was handed to the notifier the sweep looks at it again.
+const DELIVERY_PATIENCE: Millis = Millis::from_seconds(120);
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Items that were visited.
+    pub visited: u32,
+    /// Items that could not be handled.
+    pub failed: u32,
+}
+
+impl App {
+    /// Works on everything that is due at `now`, until `deadline` by the clock; the next run
+    /// takes the rest.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn sweep(&self, now: Timestamp, deadline: Timestamp) -> Result<Swept, AppError> {
+        let mut swept = Swept::default();
+        loop {
+            let mut due = Vec::new();
+            for shard in 0..self.store.due_shards() {
+                due.extend(self.store.due(shard, now, PAGE).await?);
+            }
+            if due.is_empty() || self.clock.now() >= deadline {
+                return Ok(swept);
+            }
+            // In the order in which they became due, so that messages keep theirs.
+            due.sort();
+            let found = due.len();
+            let results: Vec<bool> = if due.iter().any(|d| matches!(d.kind, DueKind::Message(_))) {
+                self.visit_in_order(due, now).await
+            } else {
+                futures::stream::iter(due)
+                    .map(|key| self.visit_due(key, now))
+                    .buffer_unordered(CONCURRENT)
+                    .collect()
+                    .await
+            };
+            let failed = results.iter().filter(|ok| !**ok).count();
+            swept.visited = swept.visited.saturating_add(u32::try_from(found).unwrap_or(u32::MAX));
+            swept.failed = swept.failed.saturating_add(u32::try_from(failed).unwrap_or(u32::MAX));
+            if failed == found {
+                return Ok(swept);
+            }
+        }
+    }
+
+    /// Messages of one conversation one after another, so that they enter their queue in order;
+    /// conversations side by side.
+    async fn visit_in_order(&self, due: Vec<DueKey>, now: Timestamp) -> Vec<bool> {
+        let mut groups: std::collections::BTreeMap<String, Vec<DueKey>> =
+            std::collections::BTreeMap::new();
+        for key in due {
+            let group = match &key.kind {
+                DueKind::Message(id) => id.conversation().to_string(),
+                DueKind::Session(id) => format!("s{id}"),
+                DueKind::Delivery { subscription, event } => format!("d{subscription}#{event}"),
+            };
+            groups.entry(group).or_default().push(key);
+        }
+        let work = groups.into_values().map(|mut keys| async move {
+            keys.sort_by(|a, b| a.kind.cmp(&b.kind));
+            let mut done = Vec::with_capacity(keys.len());
+            for key in keys {
+                done.push(self.visit_due(key, now).await);
+            }
+            done
+        });
+        let done: Vec<Vec<bool>> =
+            futures::stream::iter(work).buffer_unordered(CONCURRENT).collect().await;
+        done.into_iter().flatten().collect()
+    }
+
+    async fn visit_due(&self, key: DueKey, now: Timestamp) -> bool {
+        let result = match &key.kind {
+            DueKind::Session(id) => self.visit_session(id, now).await,
+            DueKind::Message(id) => self.visit_message(id, now).await,
+            DueKind::Delivery { subscription, event } => {
+                self.visit_delivery(subscription, event, now).await
+            }
+        };
+        if let Err(error) = &result {
+            tracing::error!(outcome = "visit_failed", %error, "a due item could not be handled");
+        }
+        result.is_ok()
+    }
+
+    async fn visit_session(&self, id: &ConversationId, now: Timestamp) -> Result<(), AppError> {
+        let Some(session) = self.store.session(id).await? else { return Ok(()) };
+        // The index may lag: the item itself says whether it is due.
+        if session.due_at.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let Some(window) = session.window() else {
+            self.store.mark_visited(&session, session.noticed_until, None).await?;
+            return Ok(());
+        };
+        let ladder = match self.store.sender(&session.sender).await? {
+            Some(sender) => sender.expiring,
+            None => transom_core::due::Threshold::default_ladder(),
+        };
+        let decided = visit(&window, session.noticed_until, now, &ladder, Channel::WHATSAPP);
+        let events: Vec<Event> =
+            decided.notices.iter().map(|n| notice_event(&session, n, now)).collect();
+        for event in &events {
+            self.store.put_event(id, &event.stored()).await?;
+        }
+        self.publish(events).await?;
+        // Changed: somebody wrote meanwhile; the next round reads again and decides anew.
+        self.store.mark_visited(&session, decided.noticed_until, decided.next).await?;
+        Ok(())
+    }
+
+    async fn visit_message(&self, id: &MessageId, now: Timestamp) -> Result<(), AppError> {
+        let Some(message) = self.store.message(id).await? else { return Ok(()) };
+        if message.due_at.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        match message_due(message.phase, message.claimed_at, now) {
+            MessageDue::Enqueue { next } => {
+                if self.store.count_enqueue(id, &message, next).await? == Updated::Changed {
+                    return Ok(());
+                }
+                let mut counted = message;
+                counted.phase = Phase::Queued;
+                counted.enqueue = counted.enqueue.saturating_add(1);
+                let rate = match self.store.sender(&counted.sender).await? {
+                    Some(sender) => sender.sender.rate_per_second,
+                    None => 1,
+                };
+                self.enqueue(id, &counted, rate).await;
+            }
+            MessageDue::MarkUnknown => {
+                self.mark_unknown(&message, "interrupted").await?;
+                self.clear_visit(id).await?;
+            }
+            MessageDue::Wait(until) => {
+                self.store.reschedule(id, &message, Some(until)).await?;
+            }
+            MessageDue::Clear => {
+                self.store.reschedule(id, &message, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn clear_visit(&self, id: &MessageId) -> Result<(), AppError> {
+        if let Some(message) = self.store.message(id).await? {
+            self.store.reschedule(id, &message, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands a delivery whose time has come to the notifier.
+    async fn visit_delivery(
+        &self,
+        subscription: &str,
+        event: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(delivery) = self.store.delivery(subscription, event).await? else { return Ok(()) };
+        if delivery.due_at.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let entry = EventEntry::Retry {
+            subscription: subscription.to_owned(),
+            event: event.to_owned(),
+        };
+        let queued = QueueEntry {
+            group: format!("retry#{subscription}#{event}"),
+            deduplication: format!("{subscription}#{event}#{}#{}", delivery.tries, now.as_millis()),
+            body: serde_json::to_string(&entry).unwrap_or_default(),
+        };
+        self.queues.send_events(&[queued]).await?;
+        self.store.reschedule_delivery(&delivery, now.plus(DELIVERY_PATIENCE)).await?;
+        Ok(())
+    }
+}
+
+fn notice_event(session: &Session, notice: &Notice, now: Timestamp) -> Event {
+    let base = |expires_at: Timestamp| -> Value {
+        json!({
+            "conversation": session.id,
+            "sender": session.sender,
+            "contact": session.id.contact(),
+            "expires_at": expires_at.rfc3339(),
+        })
+    };
+    let (kind, cause, at, data) = match notice {
+        Notice::Expiring { threshold, expires_at } => {
+            let before = Millis::from_seconds(i64::from(threshold.before_s));
+            let mut data = base(*expires_at);
+            if let Value::Object(fields) = &mut data {
+                fields.insert("threshold_s".to_owned(), json!(threshold.before_s));
+                fields.insert("to".to_owned(), json!(threshold.to));
+                // Calendars come with the desk; until then no closing time is known.
+                fields.insert("closes_unstaffed".to_owned(), json!(false));
+                let left = expires_at.since(now).whole_seconds();
+                fields.insert("seconds_left".to_owned(), json!(left));
+            }
+            let cause = Cause::Expiring(session.id.clone(), *expires_at, before);
+            (EventKind::WindowExpiring, cause, now, data)
+        }
+        Notice::Expired { expires_at } => {
+            let cause = Cause::Expired(session.id.clone(), *expires_at);
+            (EventKind::WindowExpired, cause, *expires_at, base(*expires_at))
+        }
+    };
+    Event::new(kind, &cause, at, data).in_conversation(&session.id, &session.sender)
+}

@@ -1,0 +1,252 @@
+//! A message as callers read it.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use transom_core::account::Provider;
+use transom_core::content::Content;
+use transom_core::message::{Direction, Fact, FactKind, Origin, Phase, Source, Status, strongest};
+use transom_store::{Message, RefusalRecord};
+use transom_wire::{Concern, UNKNOWN_CODE, explain};
+use utoipa::ToSchema;
+
+/// What is shown beside a message that the customer forwarded (M141).
+pub const FORWARDED_NOTICE: &str = "Forwarded: the customer passed this message on and may not be \
+    its author. Check what it says, and where its links lead, before you act on it.";
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct MessageView {
+    /// Its id.
+    #[schema(example = "msg_…")]
+    pub id: String,
+    /// Its conversation.
+    #[schema(example = "cnv_…")]
+    pub conversation: String,
+    /// `in` or `out`.
+    #[schema(value_type = String)]
+    pub direction: Direction,
+    /// `customer`, `agent`, `system`, `automation` or `phone`.
+    #[schema(value_type = String)]
+    pub origin: Origin,
+    /// The agent or key that sent it.
+    pub sent_by: Option<String>,
+    /// What it holds; `type` names the kind.
+    #[schema(value_type = Option<Object>)]
+    pub content: Option<Content>,
+    /// How it stands.
+    #[schema(value_type = String)]
+    pub status: Status,
+    /// Accepted or sent, but not delivered within the sender's time.
+    pub unconfirmed: bool,
+    /// Everything that became known, by time.
+    pub statuses: Vec<StatusView>,
+    /// Why the customer does not have it.
+    pub failure: Option<FailureView>,
+    /// Every provider call.
+    pub attempts: Vec<AttemptView>,
+    /// When it was sent: by the customer, or by whoever submitted it. Lists are sorted by this.
+    pub sent_at: String,
+    /// When it reached this service.
+    pub received_at: String,
+    /// Whether the customer forwarded it.
+    pub forwarded: bool,
+    /// What to tell a person who reads a forwarded message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<&'static str>,
+    /// The message that it answers.
+    pub reply_to: Option<String>,
+    /// The advertisement or post that the customer came from.
+    pub referral: Option<BTreeMap<String, String>>,
+    /// Reactions to it.
+    #[schema(value_type = Vec<Object>)]
+    pub reactions: [(); 0],
+    /// When it was edited.
+    pub edited_at: Option<String>,
+    /// When it was deleted for everyone.
+    pub deleted_at: Option<String>,
+}
+
+/// Something that became known of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct StatusView {
+    /// What.
+    #[schema(value_type = String)]
+    pub status: Status,
+    /// When.
+    pub at: String,
+    /// `provider` or `transom`.
+    #[schema(value_type = String)]
+    pub source: Source,
+    /// Of which attempt; absent for inbound messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+}
+
+/// Why the customer does not have a message.
+///
+/// `code` is a code of the contract when a rule refused the message. When the provider did, or
+/// nobody knows, it is one of `recipient_refused`, `account_refused`, `content_refused`,
+/// `rate_limited`, `window_expired`, `provider_refused` (a code that nobody has classified) and
+/// `outcome_unknown`: whom the provider's own code concerns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FailureView {
+    /// The kind of failure.
+    pub code: &'static str,
+    /// The provider's own code.
+    pub provider_code: Option<String>,
+    /// What it means.
+    pub meaning: String,
+    /// Whether `POST /v1/messages/{id}/retry` may help.
+    pub retryable: bool,
+    /// One sentence that a person can act on.
+    pub remedy: &'static str,
+}
+
+/// One call of the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AttemptView {
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// How it stands.
+    #[schema(value_type = String)]
+    pub status: Status,
+    /// When its call was begun; known of the newest attempt only.
+    pub begun_at: Option<String>,
+    /// The provider's id of it; known of the newest attempt only.
+    pub provider_message_id: Option<String>,
+    /// The provider's code, where it failed.
+    pub provider_code: Option<String>,
+}
+
+/// A message as callers read it. `provider` is its account's, and explains the codes.
+#[must_use]
+pub fn message_view(message: &Message, provider: Provider) -> MessageView {
+    let id = message.id.as_ref();
+    MessageView {
+        id: id.map(ToString::to_string).unwrap_or_default(),
+        conversation: id.map(|id| id.conversation().to_string()).unwrap_or_default(),
+        direction: message.direction,
+        origin: message.origin,
+        sent_by: message.sent_by.clone(),
+        content: message.content.clone(),
+        status: message.status(),
+        unconfirmed: false,
+        statuses: statuses(message),
+        failure: failure(message, provider),
+        attempts: attempts(message),
+        sent_at: id.map_or(message.received_at, |id| id.at()).rfc3339(),
+        received_at: message.received_at.rfc3339(),
+        forwarded: message.forwarded,
+        notice: message.forwarded.then_some(FORWARDED_NOTICE),
+        reply_to: message.reply_to.clone(),
+        referral: message.referral.clone(),
+        reactions: [],
+        edited_at: None,
+        deleted_at: None,
+    }
+}
+
+fn statuses(message: &Message) -> Vec<StatusView> {
+    if message.direction == Direction::In {
+        return vec![StatusView {
+            status: Status::Received,
+            at: message.received_at.rfc3339(),
+            source: Source::Provider,
+            attempt: None,
+        }];
+    }
+    let mut facts: Vec<_> = message.facts.iter().collect();
+    // The map is by attempt and by the order of a message's life: a stable sort keeps that
+    // order for facts of one instant, because some providers tell whole seconds only.
+    facts.sort_by_key(|(_, fact)| fact.at);
+    facts
+        .into_iter()
+        .map(|((attempt, kind), fact)| StatusView {
+            status: Status::from(*kind),
+            at: fact.at.rfc3339(),
+            source: fact.source,
+            attempt: Some(*attempt),
+        })
+        .collect()
+}
+
+fn attempts(message: &Message) -> Vec<AttemptView> {
+    let newest = message.attempt;
+    (1..=newest)
+        .filter_map(|attempt| {
+            let is_newest = attempt == newest;
+            let evidence = strongest(&message.facts, attempt);
+            let under_way = is_newest && message.phase == Phase::Sending;
+            let status = match evidence {
+                Some((kind, _)) => Status::from(kind),
+                None if under_way => Status::Sending,
+                None => return None,
+            };
+            let code = [FactKind::Failed, FactKind::Unknown]
+                .iter()
+                .find_map(|kind| message.facts.get(&(attempt, *kind))?.code.clone());
+            Some(AttemptView {
+                attempt,
+                status,
+                begun_at: message.claimed_at.filter(|_| is_newest).map(|at| at.rfc3339()),
+                provider_message_id: message.provider_message_id.clone().filter(|_| is_newest),
+                provider_code: code,
+            })
+        })
+        .collect()
+}
+
+fn failure(message: &Message, provider: Provider) -> Option<FailureView> {
+    if let Some(refusal) = &message.refusal
+        && matches!(message.phase, Phase::Refused | Phase::Cancelled)
+    {
+        return Some(refused(refusal));
+    }
+    // The newest attempt that left a trace: until a new one has evidence of its own, the
+    // failure before it stands (F9).
+    let (kind, fact) =
+        (1..=message.attempt).rev().find_map(|attempt| strongest(&message.facts, attempt))?;
+    match kind {
+        FactKind::Failed | FactKind::Unknown => Some(failed(kind, fact, provider)),
+        FactKind::Accepted | FactKind::Sent | FactKind::Delivered | FactKind::Read => None,
+    }
+}
+
+fn refused(refusal: &RefusalRecord) -> FailureView {
+    FailureView {
+        code: refusal.code.as_str(),
+        provider_code: None,
+        meaning: refusal.detail.clone().unwrap_or_else(|| refusal.code.title().to_owned()),
+        retryable: false,
+        remedy: refusal.code.remedy(),
+    }
+}
+
+fn failed(kind: FactKind, fact: &Fact, provider: Provider) -> FailureView {
+    let explanation = match &fact.code {
+        Some(code) => explain(provider, code),
+        None if kind == FactKind::Unknown => explain(provider, "unknown"),
+        None => UNKNOWN_CODE,
+    };
+    let code = match explanation.concern {
+        _ if kind == FactKind::Unknown => "outcome_unknown",
+        _ if explanation == UNKNOWN_CODE => "provider_refused",
+        Concern::User => "recipient_refused",
+        Concern::Account => "account_refused",
+        Concern::Content => "content_refused",
+        Concern::Pace => "rate_limited",
+        Concern::Window => "window_expired",
+        Concern::Outcome => "provider_refused",
+    };
+    FailureView {
+        code,
+        provider_code: fact.code.clone(),
+        meaning: explanation.meaning.to_owned(),
+        retryable: explanation.retryable,
+        remedy: explanation.remedy,
+    }
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

@@ -1,0 +1,55 @@
+//! A refusal as RFC 9457 writes it.
+
+use crate::error::Problem;
+use serde::Serialize;
+use transom_core::code::Code;
+use utoipa::ToSchema;
+
+/// A refusal (`application/problem+json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ProblemView {
+    /// Names the kind of problem: `urn:transom:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A short summary, the same for every occurrence.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What exactly is wrong here.
+    pub detail: String,
+    /// The code.
+    #[schema(value_type = String, example = "window_expired")]
+    pub code: Code,
+    /// The other codes that apply, in the order of the contract.
+    #[schema(value_type = Vec<String>)]
+    pub also: Vec<Code>,
+    /// When waiting helps, until when (RFC 3339).
+    pub retry_at: Option<String>,
+    /// One sentence that a person can act on.
+    pub remedy: &'static str,
+    /// The refused message, where it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The conversation that it was kept in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+}
+
+impl From<&Problem> for ProblemView {
+    fn from(problem: &Problem) -> Self {
+        let code = problem.code;
+        let (message, conversation) = problem.message.clone().unzip();
+        Self {
+            kind: format!("urn:transom:problem:{code}"),
+            title: code.title(),
+            status: code.status(),
+            detail: problem.detail.clone(),
+            code,
+            also: problem.also.clone(),
+            retry_at: problem.retry_at.map(|at| at.rfc3339()),
+            remedy: code.remedy(),
+            message,
+            conversation,
+        }
+    }
+}
