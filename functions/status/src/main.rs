@@ -1,1 +1,5 @@
-fn main() {}
+//! The Lambda binary of this function.
+
+fn main() -> Result<(), transom_boot::lambda::Error> {
+    transom_boot::lambda::run_http(transom_status::router)
+}

@@ -1,0 +1,197 @@
+//! The clients, built once in init with the TLS choice of this house: rustls on ring, because
+//! its first use costs a hundredth of what the SDK's default costs (`docs/dependencies.md`).
+
+use crate::Settings;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use std::sync::Arc;
+use transom_app::outbound::OutboundClient;
+use transom_app::provider::ProviderClient;
+use transom_app::{App, Clock, Config, Entropy, Queues};
+use transom_store::{KeyRing, Store};
+
+/// Where the services are, when not where AWS has them.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoints {
+    /// DynamoDB's endpoint.
+    pub dynamodb: Option<String>,
+    /// SQS's endpoint.
+    pub sqs: Option<String>,
+}
+
+/// What differs between the cloud and a laptop.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    /// The transport below the SDK: the true one, or one that observes or injects faults.
+    pub http: SharedHttpClient,
+    /// Who signs the calls.
+    pub credentials: SharedCredentialsProvider,
+    /// The region.
+    pub region: String,
+    /// Where the services are.
+    pub endpoints: Endpoints,
+    /// The keys.
+    pub keys: KeyRing,
+    /// The clock.
+    pub clock: Clock,
+    /// Whether this is local mode.
+    pub local: bool,
+}
+
+/// A function could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The environment is not complete.
+    #[error(transparent)]
+    Settings(#[from] crate::SettingsError),
+    /// A client could not be built.
+    #[error("an HTTP client could not be built")]
+    Http(#[from] reqwest::Error),
+    /// The key ring could not be read.
+    #[error("the key ring could not be read: {0}")]
+    KeyRing(String),
+}
+
+/// The transport to AWS: rustls on ring.
+#[must_use]
+pub fn transport() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
+}
+
+/// Makes ring the TLS provider of every other client in the process. Harmless when done twice.
+pub fn install_tls() {
+    let _already = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The system's randomness, fit for keys.
+///
+/// # Panics
+/// When the operating system has none: nothing could be sealed or named safely.
+#[must_use]
+pub fn system_entropy() -> Entropy {
+    Entropy::new(|bytes| {
+        #[expect(clippy::expect_used, reason = "without randomness nothing can be kept safe")]
+        getrandom::fill(bytes).expect("the operating system provides randomness");
+    })
+}
+
+/// Builds the use cases of a function from its settings.
+///
+/// # Errors
+/// When a client cannot be built.
+pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
+    install_tls();
+    let mut dynamo = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(seams.region.clone()))
+        .credentials_provider(seams.credentials.clone())
+        .http_client(seams.http.clone());
+    if let Some(url) = &seams.endpoints.dynamodb {
+        dynamo = dynamo.endpoint_url(url);
+    }
+    let mut sqs = aws_sdk_sqs::Config::builder()
+        .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+        .region(aws_sdk_sqs::config::Region::new(seams.region.clone()))
+        .credentials_provider(seams.credentials.clone())
+        .http_client(seams.http.clone());
+    if let Some(url) = &seams.endpoints.sqs {
+        sqs = sqs.endpoint_url(url);
+    }
+    let store = Store::new(
+        aws_sdk_dynamodb::Client::from_conf(dynamo.build()),
+        settings.tables(),
+        seams.keys.hash_key().clone(),
+        settings.due_shards,
+    );
+    let queues =
+        Queues::new(aws_sdk_sqs::Client::from_conf(sqs.build()), settings.queues.clone());
+    Ok(App {
+        store,
+        queues,
+        keys: seams.keys.clone(),
+        provider: ProviderClient::new()?,
+        outbound: OutboundClient::new(seams.local)?,
+        clock: seams.clock.clone(),
+        entropy: system_entropy(),
+        config: Arc::new(Config {
+            public_url: settings.public_url.clone(),
+            status_path: settings.status_path.clone(),
+            local: seams.local,
+            admin_key_sha256: settings.admin_key_sha256.clone(),
+        }),
+    })
+}
+
+/// A ring with no key that opens anything, for functions that are not given the real one.
+fn no_keys() -> Result<KeyRing, BootError> {
+    KeyRing::parse(&KeyRing::generate(&[0; 64])).map_err(|e| BootError::KeyRing(e.to_string()))
+}
+
+/// Builds a function inside Lambda: its own environment and role, the key ring by its ARN.
+///
+/// # Errors
+/// When the environment is not complete or the key ring cannot be fetched.
+pub async fn app_from_lambda() -> Result<App, BootError> {
+    let names = std::env::vars().collect();
+    let settings = Settings::read(&names)?;
+    let http = transport();
+    // Lambda hands a function its role's credentials in the environment; asking the whole
+    // default chain would cost time at every start.
+    let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+    let region = names
+        .get("AWS_REGION")
+        .cloned()
+        .ok_or(crate::SettingsError::Missing("AWS_REGION"))?;
+    let keys = match &settings.key_ring_secret {
+        Some(arn) => fetch_keys(arn, &region, &credentials, &http).await?,
+        None => no_keys()?,
+    };
+    let seams = Seams {
+        http,
+        credentials,
+        region,
+        endpoints: Endpoints {
+            dynamodb: names.get("AWS_ENDPOINT_URL_DYNAMODB").cloned(),
+            sqs: names.get("AWS_ENDPOINT_URL_SQS").cloned(),
+        },
+        keys,
+        clock: Clock::system(),
+        local: false,
+    };
+    let app = build_app(&settings, &seams)?;
+    warm(&app).await;
+    Ok(app)
+}
+
+/// Opens the connections during init, where the processor is fast and nobody waits.
+async fn warm(app: &App) {
+    let (table, ()) = tokio::join!(app.store.warm(), app.queues.warm());
+    if let Err(error) = table {
+        tracing::warn!(%error, "the table could not be warmed; the first request will be slower");
+    }
+}
+
+async fn fetch_keys(
+    arn: &str,
+    region: &str,
+    credentials: &SharedCredentialsProvider,
+    http: &SharedHttpClient,
+) -> Result<KeyRing, BootError> {
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
+        .region(aws_sdk_secretsmanager::config::Region::new(region.to_owned()))
+        .credentials_provider(credentials.clone())
+        .http_client(http.clone())
+        .build();
+    let client = aws_sdk_secretsmanager::Client::from_conf(config);
+    let secret = client.get_secret_value().secret_id(arn).send().await.map_err(|e| {
+        use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
+        BootError::KeyRing(e.code().unwrap_or("the secret could not be fetched").to_owned())
+    })?;
+    let text = secret.secret_string().unwrap_or_default();
+    KeyRing::parse(text).map_err(|e| BootError::KeyRing(e.to_string()))
+}
