@@ -3,8 +3,15 @@
 //! It hosts the very routers and handlers that the Lambda binaries host and takes its
 //! tables, queues, routes and permissions from `template.yaml`, so that neither can drift.
 
+pub mod demo;
 pub mod engine;
+pub mod house;
 pub mod journal;
 pub mod policy;
+pub mod pump;
 pub mod sandbox;
+pub mod secret;
+pub mod serve;
+pub mod sync;
 pub mod template;
+pub mod transport;

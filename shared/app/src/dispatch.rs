@@ -18,9 +18,7 @@ use transom_core::identity::User;
 use transom_core::lane::{Lane, Road};
 use transom_core::message::{Fact, FactKind, Phase, Source};
 use transom_core::time::{Millis, Timestamp};
-use transom_store::{
-    ClaimSend, Message, RefusalRecord, Reservation, Session, Updated,
-};
+use transom_store::{ClaimSend, Message, RefusalRecord, Reservation, Session, Updated};
 use transom_wire::{Answer, Outbound, ProviderRequest, Reference};
 
 /// An entry as the queue hands it over.
@@ -80,7 +78,7 @@ impl App {
         let mut under_way = FuturesUnordered::new();
         let mut next_start = self.clock.now();
         let mut entries = entries.into_iter();
-        while let Some(entry) = entries.next() {
+        for entry in entries.by_ref() {
             let Some(parsed) = parse_entry(&entry) else { continue };
             let conversation = parsed.message.conversation();
             let mut failed = false;
@@ -116,8 +114,7 @@ impl App {
     async fn lane_for(&self, entry: &OutboundEntry, road: Road) -> Option<Lane> {
         let message = self.store.message(&entry.message).await.ok()??;
         let sender = self.store.sender(&message.sender).await.ok()??;
-        let lane =
-            crate::submit::lane_of(&entry.message, &message, sender.sender.rate_per_second);
+        let lane = crate::submit::lane_of(&entry.message, &message, sender.sender.rate_per_second);
         Some(Lane { road, ..lane })
     }
 
@@ -221,8 +218,7 @@ impl App {
     ) -> Result<Option<Timestamp>, AppError> {
         let Some(not_before) = session.out_not_before else { return Ok(None) };
         let Some(id) = &message.id else { return Ok(None) };
-        let (older, _) =
-            self.store.messages(&session.id, Some(id.sortable()), OLDER_MAX).await?;
+        let (older, _) = self.store.messages(&session.id, Some(id.sortable()), OLDER_MAX).await?;
         let waiting = older.iter().any(|m| matches!(m.phase, Phase::Deferred | Phase::Queued));
         if waiting {
             return Ok(Some(not_before.max(now).plus(BACKOFF_FIRST)));
@@ -244,14 +240,14 @@ impl App {
         let now = self.clock.now();
         let refused = |detail: String| ended(Code::ContentUnsupported, &detail, now);
         let account = &context.account;
-        let credentials = self
-            .credentials(account)
-            .map_err(|_| ended(Code::AccountDeactivated, "its credentials cannot be opened", now))?;
+        let credentials = self.credentials(account).map_err(|_| {
+            ended(Code::AccountDeactivated, "its credentials cannot be opened", now)
+        })?;
         let provider = account.account.provider;
-        let base = account
-            .api_base_url
-            .as_deref()
-            .unwrap_or_else(|| transom_wire::api_base_url(provider));
+        let sandbox =
+            self.config.sandbox_url.as_ref().map(|u| format!("{u}/{}", provider.as_str()));
+        let own = account.api_base_url.as_deref().or(sandbox.as_deref());
+        let base = own.unwrap_or_else(|| transom_wire::api_base_url(provider));
         let status_url = format!(
             "{}{}/{}/{}",
             self.config.public_url.as_deref().unwrap_or_default(),
@@ -278,9 +274,7 @@ impl App {
         called: Called,
     ) -> Result<(), AppError> {
         let answer = match called {
-            Called::NotReached => {
-                Answer::Throttled { after: None, code: "not_reached".to_owned() }
-            }
+            Called::NotReached => Answer::Throttled { after: None, code: "not_reached".to_owned() },
             Called::Answered(answer) => answer,
         };
         match answer {
@@ -342,11 +336,7 @@ impl App {
     }
 
     /// A call whose answer nobody recorded: never repeated, always visible.
-    pub(crate) async fn mark_unknown(
-        &self,
-        message: &Message,
-        why: &str,
-    ) -> Result<(), AppError> {
+    pub(crate) async fn mark_unknown(&self, message: &Message, why: &str) -> Result<(), AppError> {
         let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
         let content = message.content.clone().unwrap_or_else(empty);
         let context = self.send_context(&sender, &content).await?;
@@ -413,7 +403,13 @@ fn backoff(enqueue: u32) -> Millis {
 }
 
 fn ended(code: Code, detail: &str, now: Timestamp) -> RefusalRecord {
-    RefusalRecord { code, also: Vec::new(), detail: Some(detail.to_owned()), at: now, retry_at: None }
+    RefusalRecord {
+        code,
+        also: Vec::new(),
+        detail: Some(detail.to_owned()),
+        at: now,
+        retry_at: None,
+    }
 }
 
 fn empty() -> transom_core::content::Content {

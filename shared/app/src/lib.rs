@@ -39,6 +39,9 @@ pub struct Config {
     pub public_url: Option<String>,
     /// The path under which statuses are received, such as `/status`.
     pub status_path: String,
+    /// Where local mode's pretend providers are; an account without an `api_base_url` of its own
+    /// is sent there, so that a laptop never reaches a true provider by accident.
+    pub sandbox_url: Option<String>,
     /// Whether this is local mode: only there may requests go to private addresses.
     pub local: bool,
     /// The hash (SHA-256, hexadecimal) of the key that sets everything up first.

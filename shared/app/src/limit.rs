@@ -12,7 +12,9 @@ use transom_store::{Message, Reservation};
 pub fn scope_of(sender: &Sender, account: &Account) -> String {
     match (sender.limit_scope, &account.portfolio) {
         (LimitScope::Portfolio, Some(portfolio)) => format!("portfolio#{portfolio}"),
-        (LimitScope::Portfolio | LimitScope::Sender, _) => format!("number#{}", sender.phone.digits()),
+        (LimitScope::Portfolio | LimitScope::Sender, _) => {
+            format!("number#{}", sender.phone.digits())
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use crate::event::EventEntry;
 use crate::{App, AppError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures::stream::StreamExt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::BTreeMap;
@@ -19,8 +18,6 @@ const RETRIED_FOR: Millis = Millis::from_hours(24);
 const BACKOFF_FIRST: Millis = Millis::from_seconds(15);
 /// The longest wait.
 const BACKOFF_MAX: Millis = Millis::from_seconds(3600);
-/// How many posts are under way at once.
-const CONCURRENT: usize = 16;
 
 /// The name under which a subscription's secret is sealed.
 #[must_use]
@@ -54,22 +51,28 @@ impl App {
         for entry in entries {
             groups.entry(entry.group.clone()).or_default().push(entry);
         }
-        let subscriptions = &subscriptions;
-        let work = groups.into_values().map(|group| async move {
-            let mut entries = group.into_iter();
-            while let Some(entry) = entries.next() {
-                if let Err(error) = self.notify(subscriptions, &entry.body, now).await {
-                    tracing::error!(outcome = "given_back", %error, "an event could not be told");
-                    return std::iter::once(entry.receipt)
-                        .chain(entries.map(|e| e.receipt))
-                        .collect();
-                }
+        let mut work = Vec::with_capacity(groups.len());
+        for group in groups.into_values() {
+            work.push(self.notify_group(&subscriptions, group, now));
+        }
+        // A batch has ten entries at most, so this is at most ten groups at once.
+        Ok(futures::future::join_all(work).await.into_iter().flatten().collect())
+    }
+
+    async fn notify_group(
+        &self,
+        subscriptions: &[SubscriptionRecord],
+        group: Vec<QueuedEntry>,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let mut entries = group.into_iter();
+        while let Some(entry) = entries.next() {
+            if let Err(error) = self.notify(subscriptions, &entry.body, now).await {
+                tracing::error!(outcome = "given_back", %error, "an event could not be told");
+                return std::iter::once(entry.receipt).chain(entries.map(|e| e.receipt)).collect();
             }
-            Vec::new()
-        });
-        let given_back: Vec<Vec<String>> =
-            futures::stream::iter(work).buffer_unordered(CONCURRENT).collect().await;
-        Ok(given_back.into_iter().flatten().collect())
+        }
+        Vec::new()
     }
 
     async fn notify(
@@ -84,17 +87,13 @@ impl App {
         };
         match entry {
             EventEntry::Tell { kind, id, sender, body } => {
-                let wanted = subscriptions.iter().filter(|s| {
-                    (s.events.is_empty() || s.events.contains(&kind))
-                        && (s.senders.is_empty()
-                            || sender.as_ref().is_none_or(|id| s.senders.contains(id)))
-                });
-                let told: Vec<Result<(), AppError>> = futures::stream::iter(wanted)
-                    .map(|s| self.tell_first(s, &id, &body, now))
-                    .buffer_unordered(CONCURRENT)
-                    .collect()
-                    .await;
-                told.into_iter().collect()
+                let mut posts = Vec::new();
+                for subscription in subscriptions {
+                    if wants(subscription, &kind, sender.as_ref()) {
+                        posts.push(self.tell_first(subscription, &id, &body, now));
+                    }
+                }
+                futures::future::join_all(posts).await.into_iter().collect()
             }
             EventEntry::Retry { subscription, event } => {
                 self.tell_again(subscriptions, &subscription, &event, now).await
@@ -183,6 +182,17 @@ impl App {
         tracing::info!(outcome, subscription = %subscription.id, event = id, "event");
         Ok(posted)
     }
+}
+
+fn wants(
+    subscription: &SubscriptionRecord,
+    kind: &str,
+    sender: Option<&transom_core::id::SenderId>,
+) -> bool {
+    let kinds = &subscription.events;
+    let senders = &subscription.senders;
+    (kinds.is_empty() || kinds.contains(kind))
+        && (senders.is_empty() || sender.is_none_or(|id| senders.contains(id)))
 }
 
 #[cfg(test)]

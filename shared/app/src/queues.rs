@@ -84,7 +84,13 @@ impl Queues {
             .into_iter()
             .find_map(Option::as_deref);
         if let Some(url) = url {
-            let _refused = self.client.send_message_batch().queue_url(url).set_entries(Some(Vec::new())).send().await;
+            let _refused = self
+                .client
+                .send_message_batch()
+                .queue_url(url)
+                .set_entries(Some(Vec::new()))
+                .send()
+                .await;
         }
     }
 

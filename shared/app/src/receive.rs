@@ -39,11 +39,12 @@ impl App {
         let sender = match self.receiving_sender(account, &inbound.business).await? {
             Ok(sender) => sender,
             Err(reason) => {
-                return self.leave_unattached(account, &inbound.provider_message_id, reason, now).await;
+                return self
+                    .leave_unattached(account, &inbound.provider_message_id, reason, now)
+                    .await;
             }
         };
-        let conversation =
-            self.store.hash_key().conversation(&sender.sender.phone, &inbound.user);
+        let conversation = self.store.hash_key().conversation(&sender.sender.phone, &inbound.user);
         let place = self.place(account, &conversation, &inbound, now).await?;
         let message = self.store_message(account, &sender, &inbound, &place, now).await?;
         let session =
@@ -118,11 +119,9 @@ impl App {
         }
         let wanted = MessageId::new(conversation, now, &self.entropy.tail().followed_by(&hashed));
         let claim = Claim { at: now, sortable: wanted.sortable().to_owned() };
-        let claim =
-            self.store.claim(conversation, &inbound.provider_message_id, &claim).await?;
-        let id = MessageId::from_sortable(conversation, &claim.sortable).map_err(|e| {
-            StoreError::Corrupt { what: "claim", reason: e.to_string() }
-        })?;
+        let claim = self.store.claim(conversation, &inbound.provider_message_id, &claim).await?;
+        let id = MessageId::from_sortable(conversation, &claim.sortable)
+            .map_err(|e| StoreError::Corrupt { what: "claim", reason: e.to_string() })?;
         Ok(Place { id, at: claim.at, basis: Basis::Receipt })
     }
 
@@ -219,9 +218,8 @@ impl App {
         session.name = clean_name(inbound.profile_name.as_deref()).or(session.name);
         let merged = merge(session.window().as_ref(), place.at, place.basis, Channel::WHATSAPP);
         let by = place.id.sortable();
-        let visit = |w: &Window| {
-            next_visit(w, session.noticed_until, &sender.expiring, Channel::WHATSAPP)
-        };
+        let visit =
+            |w: &Window| next_visit(w, session.noticed_until, &sender.expiring, Channel::WHATSAPP);
         let updated = match &merged {
             Merge::Unchanged => return Ok(Some(session)),
             Merge::Opens(window) if fresh => {

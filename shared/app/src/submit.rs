@@ -286,7 +286,8 @@ impl App {
             OptionFuture::from(brand),
             OptionFuture::from(template)
         );
-        let account = account?.ok_or_else(|| Problem::not_found(format!("account `{account_id}`")))?;
+        let account =
+            account?.ok_or_else(|| Problem::not_found(format!("account `{account_id}`")))?;
         Ok(SendContext {
             sender: sender.clone(),
             account,

@@ -185,10 +185,8 @@ impl App {
         if delivery.due_at.is_none_or(|at| at > now) {
             return Ok(());
         }
-        let entry = EventEntry::Retry {
-            subscription: subscription.to_owned(),
-            event: event.to_owned(),
-        };
+        let entry =
+            EventEntry::Retry { subscription: subscription.to_owned(), event: event.to_owned() };
         let queued = QueueEntry {
             group: format!("retry#{subscription}#{event}"),
             deduplication: format!("{subscription}#{event}#{}#{}", delivery.tries, now.as_millis()),

@@ -107,8 +107,7 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
         seams.keys.hash_key().clone(),
         settings.due_shards,
     );
-    let queues =
-        Queues::new(aws_sdk_sqs::Client::from_conf(sqs.build()), settings.queues.clone());
+    let queues = Queues::new(aws_sdk_sqs::Client::from_conf(sqs.build()), settings.queues.clone());
     Ok(App {
         store,
         queues,
@@ -120,6 +119,7 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
         config: Arc::new(Config {
             public_url: settings.public_url.clone(),
             status_path: settings.status_path.clone(),
+            sandbox_url: None,
             local: seams.local,
             admin_key_sha256: settings.admin_key_sha256.clone(),
         }),
@@ -142,10 +142,8 @@ pub async fn app_from_lambda() -> Result<App, BootError> {
     // Lambda hands a function its role's credentials in the environment; asking the whole
     // default chain would cost time at every start.
     let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-    let region = names
-        .get("AWS_REGION")
-        .cloned()
-        .ok_or(crate::SettingsError::Missing("AWS_REGION"))?;
+    let region =
+        names.get("AWS_REGION").cloned().ok_or(crate::SettingsError::Missing("AWS_REGION"))?;
     let keys = match &settings.key_ring_secret {
         Some(arn) => fetch_keys(arn, &region, &credentials, &http).await?,
         None => no_keys()?,

@@ -39,7 +39,9 @@ pub async fn arrival(app: &App, request: Request<Body>) -> Option<Arrival> {
     let headers = parts
         .headers
         .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
         .collect();
     let param = |name: &str| gateway.params.get(name).cloned().unwrap_or_default();
     Some(Arrival {

@@ -14,7 +14,9 @@ pub async fn webhook(app: &App, request: Request<Body>) -> Response<Body> {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the webhook is too large");
     };
     match app.take_webhook(&arrival, app.clock.now()).await {
-        Ok(Answered::Taken { content_type, body }) => answer(StatusCode::OK, content_type, body.to_owned()),
+        Ok(Answered::Taken { content_type, body }) => {
+            answer(StatusCode::OK, content_type, body.to_owned())
+        }
         Ok(Answered::Forged) => forged(),
         Ok(Answered::Unparsable(reason)) => plain(StatusCode::BAD_REQUEST, &reason),
         Ok(Answered::TooLarge) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the webhook is too large"),
@@ -52,8 +54,6 @@ fn plain(status: StatusCode, text: &str) -> Response<Body> {
 fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(content_type));
     response
 }

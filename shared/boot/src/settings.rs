@@ -9,7 +9,9 @@ use transom_store::Tables;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// A variable is missing.
-    #[error("the environment variable {0} is not set; template.yaml sets it for every function that needs it")]
+    #[error(
+        "the environment variable {0} is not set; template.yaml sets it for every function that needs it"
+    )]
     Missing(&'static str),
     /// A variable cannot be read.
     #[error("the environment variable {name} is `{value}`, but must be {expected}")]
@@ -52,7 +54,8 @@ impl Settings {
     /// # Errors
     /// When something that every function needs is missing, or a number is none.
     pub fn read(names: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
-        let text = |name: &str| names.get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let text =
+            |name: &str| names.get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         let needed = |name: &'static str| text(name).ok_or(SettingsError::Missing(name));
         let due_shards = match text("TRANSOM_DUE_SHARDS") {
             None => 1,

@@ -235,7 +235,13 @@ impl App {
         let sender = &record.sender;
         let scope = sender.limit_scope;
         let Some(limit) = sender.messaging_limit else {
-            return Ok(LimitView { limit: None, used: 0, remaining: None, next_free_at: None, scope });
+            return Ok(LimitView {
+                limit: None,
+                used: 0,
+                remaining: None,
+                next_free_at: None,
+                scope,
+            });
         };
         let account = self.store.account(&sender.account).await?;
         let account = account
@@ -351,11 +357,7 @@ impl App {
         found.ok_or_else(|| Problem::not_found(format!("sender `{id}`")).into())
     }
 
-    async fn contact_session(
-        &self,
-        sender: &SenderId,
-        contact: &str,
-    ) -> Result<Session, AppError> {
+    async fn contact_session(&self, sender: &SenderId, contact: &str) -> Result<Session, AppError> {
         let sender = self.known_or_deleted_sender(sender).await?.sender;
         let unknown = || Problem::not_found("contact of this sender with this number or id");
         let id = if contact.starts_with("ctc_") {

@@ -74,7 +74,9 @@ impl App {
         let numbers = self.numbers(filter.sender.as_ref()).await?;
         let search = filter.q.as_deref().map(parse_search).transpose()?;
         match search {
-            Some(Search::Number(search)) => self.conversations_of(&numbers, &search, filter, now).await,
+            Some(Search::Number(search)) => {
+                self.conversations_of(&numbers, &search, filter, now).await
+            }
             Some(Search::Text(text)) => self.walk_inbox(&numbers, Some(&text), filter, now).await,
             None => self.walk_inbox(&numbers, None, filter, now).await,
         }
@@ -114,7 +116,8 @@ impl App {
             let is_last = page.len() < usize::from(size);
             let shown = self.show_entries(&page, text, filter, &mut known, now).await?;
             for (index, (entry, view)) in page.iter().zip(shown).enumerate() {
-                after = Some(InboxCursor { at: entry.at, conversation: entry.conversation.clone() });
+                after =
+                    Some(InboxCursor { at: entry.at, conversation: entry.conversation.clone() });
                 items.extend(view);
                 if items.len() == wanted {
                     let is_end = is_last && index + 1 == page.len();
@@ -228,7 +231,6 @@ impl App {
 }
 
 pub(super) fn parse_search(text: &str) -> Result<Search, Problem> {
-    Search::parse(text).ok_or_else(|| {
-        Problem::invalid("`q` must be 1 to 100 characters of a number or a name")
-    })
+    Search::parse(text)
+        .ok_or_else(|| Problem::invalid("`q` must be 1 to 100 characters of a number or a name"))
 }

@@ -35,8 +35,7 @@ pub(super) fn read_inbox(text: &str) -> Result<InboxCursor, Problem> {
     let text = read(text)?;
     let (at, hash) = text.split_once('.').ok_or_else(foreign)?;
     let at = at.parse().map(Timestamp::from_millis).map_err(|_| foreign())?;
-    let conversation =
-        ConversationId::parse(&format!("cnv_{hash}")).map_err(|_| foreign())?;
+    let conversation = ConversationId::parse(&format!("cnv_{hash}")).map_err(|_| foreign())?;
     Ok(InboxCursor { at, conversation })
 }
 

@@ -129,8 +129,7 @@ const END_OF_TIME: Timestamp = Timestamp::from_millis(0x0000_ffff_ffff_ffff);
 
 fn stored(event: StoredEvent) -> Happened {
     let data = serde_json::from_str(&event.data).unwrap_or(Value::Null);
-    let view =
-        EventView { kind: event.kind, id: event.id, timestamp: event.at.rfc3339(), data };
+    let view = EventView { kind: event.kind, id: event.id, timestamp: event.at.rfc3339(), data };
     Happened { at: event.at, view }
 }
 

@@ -13,8 +13,8 @@ pub use contacts::{ConsentView, ContactFilter, LimitView};
 pub use conversations::ConversationFilter;
 pub use events::EventView;
 
-use crate::view::{ConversationFacts, ConversationView, List, MessageView, conversation_view};
 use crate::view::message_view;
+use crate::view::{ConversationFacts, ConversationView, List, MessageView, conversation_view};
 use crate::{App, AppError, Problem};
 use futures::future::OptionFuture;
 use std::collections::HashMap;

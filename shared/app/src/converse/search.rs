@@ -45,7 +45,9 @@ impl Search {
         if text.is_empty() || text.chars().count() > TEXT_CHARS_MAX {
             return None;
         }
-        Some(NumberSearch::parse(text).map_or_else(|| Self::Text(text.to_lowercase()), Self::Number))
+        Some(
+            NumberSearch::parse(text).map_or_else(|| Self::Text(text.to_lowercase()), Self::Number),
+        )
     }
 }
 

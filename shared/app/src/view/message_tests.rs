@@ -79,8 +79,12 @@ fn facts_stand_in_the_order_of_time() {
     sent.facts.insert((1, FactKind::Sent), fact(5_000, None));
     sent.facts.insert((1, FactKind::Accepted), fact(100, None));
     let view = shown(&sent);
-    let names: Vec<&str> =
-        view["statuses"].as_array().into_iter().flatten().filter_map(|s| s["status"].as_str()).collect();
+    let names: Vec<&str> = view["statuses"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|s| s["status"].as_str())
+        .collect();
     assert_eq!(names, ["accepted", "sent", "delivered"]);
     assert_eq!(view["statuses"][0]["attempt"], 1);
     assert_eq!(view["failure"], Value::Null);

@@ -1,0 +1,324 @@
+//! The house: every function, hosted as Lambda, API Gateway, SQS and the scheduler host them,
+//! in one process.
+
+use crate::engine::dynamo::DynamoEngine;
+use crate::engine::queue::QueueEngine;
+use crate::engine::queue_client;
+use crate::policy::{ActionLog, REGION};
+use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::template::{Function, Template};
+use crate::transport::{FaultSlot, FunctionTransport};
+use anyhow::{Context, Result, bail};
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use axum::Router;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use transom_app::{App, Clock, Config};
+use transom_boot::{Endpoints, Seams, Settings, build_app};
+use transom_core::time::{Millis, Timestamp};
+use transom_store::KeyRing;
+
+/// How the house is built.
+#[derive(Debug)]
+pub struct Plan {
+    /// What runs where.
+    pub template: Template,
+    /// Where the tables, the queues' journal and the keys are kept; in memory when absent.
+    pub data: Option<PathBuf>,
+    /// The clock of the whole house.
+    pub clock: Clock,
+    /// The public base URL.
+    pub public_url: String,
+    /// Where the house itself is reached, for the sandbox's API.
+    pub own_url: String,
+    /// SHA-256 of the administrator's key, in hexadecimal.
+    pub admin_key_sha256: String,
+    /// Whether functions are held to their policies (always, but for the test that shows what
+    /// happens otherwise).
+    pub hold_to_policies: bool,
+}
+
+/// The whole system in one process.
+#[derive(Debug, Clone)]
+pub struct House(Arc<Rooms>);
+
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    pub(crate) template: Template,
+    pub(crate) clock: Clock,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) routers: BTreeMap<String, Router>,
+    pub(crate) apps: BTreeMap<String, App>,
+    pub(crate) operator: App,
+    pub(crate) log: ActionLog,
+    pub(crate) faults: FaultSlot,
+    pub(crate) queues: QueueEngine,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) pumps: std::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    _tables: DynamoEngine,
+}
+
+impl Drop for Rooms {
+    fn drop(&mut self) {
+        let pumps = self.pumps.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for pump in pumps.drain(..) {
+            pump.abort();
+        }
+    }
+}
+
+impl House {
+    /// Starts the engines, makes the tables and queues of the template, and builds every
+    /// function on clients of its own.
+    ///
+    /// # Errors
+    /// When an engine does not start or the template lacks what a function needs.
+    pub async fn build(plan: Plan) -> Result<Self> {
+        let data = plan.data.as_deref();
+        if let Some(folder) = data {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("failed to make the data folder {}", folder.display()))?;
+        }
+        let tables = DynamoEngine::start(data.map(|d| d.join("tables.db")).as_deref()).await?;
+        tables.create_tables(&plan.template.tables).await?;
+        let queues = QueueEngine::start(data.map(|d| d.join("queues.db")).as_deref()).await?;
+        queues.create_queues(&plan.template.queues).await?;
+        let keys = key_ring(data)?;
+        let sandbox = sandbox(&plan.clock);
+        let builder = Builder {
+            plan: &plan,
+            tables: &tables,
+            queues: &queues,
+            keys: &keys,
+            log: ActionLog::default(),
+            faults: FaultSlot::default(),
+        };
+        let mut apps = BTreeMap::new();
+        let mut routers = BTreeMap::new();
+        for (id, function) in &plan.template.functions {
+            let app = builder.app(function, plan.hold_to_policies)?;
+            if let Some(router) = router_of(id, &app)? {
+                routers.insert(id.clone(), router);
+            }
+            apps.insert(id.clone(), app);
+        }
+        let operator = builder.operator()?;
+        let (log, faults) = (builder.log.clone(), builder.faults.clone());
+        let sqs = queue_client(queues.endpoint());
+        let rooms = Rooms {
+            template: plan.template,
+            clock: plan.clock,
+            sandbox,
+            routers,
+            apps,
+            operator,
+            log,
+            faults,
+            queues,
+            sqs,
+            pumps: std::sync::Mutex::new(Vec::new()),
+            _tables: tables,
+        };
+        Ok(Self(Arc::new(rooms)))
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Rooms> {
+        &self.0
+    }
+
+    pub(crate) const fn from_shared(rooms: Arc<Rooms>) -> Self {
+        Self(rooms)
+    }
+
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.0
+    }
+
+    /// The pretend providers and the customer's phone.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.0.sandbox
+    }
+
+    /// The clock of the whole house.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// What the functions did at AWS.
+    #[must_use]
+    pub fn actions(&self) -> &ActionLog {
+        &self.0.log
+    }
+
+    /// Where a test puts faults on the wire.
+    #[must_use]
+    pub fn faults(&self) -> &FaultSlot {
+        &self.0.faults
+    }
+
+    /// The template that the house was built from.
+    #[must_use]
+    pub fn template(&self) -> &Template {
+        &self.0.template
+    }
+
+    /// An app of its own rights, for the operator and for tests that look behind the API.
+    #[must_use]
+    pub fn operator(&self) -> &App {
+        &self.0.operator
+    }
+
+    /// The app of the function whose logical id begins with `name`, such as `Sender`.
+    #[must_use]
+    pub fn function(&self, name: &str) -> Option<&App> {
+        self.0.apps.iter().find(|(id, _)| id.starts_with(name)).map(|(_, app)| app)
+    }
+
+    /// Moves the clock forward to `target`, stopping at every instant at which something is due,
+    /// as the sweep of every minute would have met it; then waits until everything is quiet.
+    ///
+    /// # Errors
+    /// When a sweep fails.
+    pub async fn advance_to(&self, target: Timestamp) -> Result<()> {
+        let rooms = self.rooms();
+        let mut last = Timestamp::ZERO;
+        self.settle().await?;
+        while let Some(due) = rooms.operator.store.earliest_due(target).await? {
+            let now = rooms.clock.now();
+            // What stays due although it was visited could not be handled: try a minute later.
+            let next = if due <= last { last.plus(MINUTE) } else { due.max(now) };
+            if next > target {
+                break;
+            }
+            last = next.max(rooms.clock.now());
+            rooms.clock.advance_to(next);
+            self.sweep().await?;
+            self.settle().await?;
+        }
+        rooms.clock.advance_to(target);
+        self.sweep().await?;
+        self.settle().await
+    }
+
+    /// Runs the sweeper once.
+    ///
+    /// # Errors
+    /// When the sweep fails.
+    pub async fn sweep(&self) -> Result<()> {
+        let Some(app) = self.function("Sweeper") else { bail!("the template has no sweeper") };
+        let deadline = app.clock.now().plus(SWEEP_WITHIN);
+        transom_sweeper::handle(app.clone(), deadline).await.context("the sweep failed")
+    }
+}
+
+const MINUTE: Millis = Millis::from_seconds(60);
+const SWEEP_WITHIN: Millis = Millis::from_seconds(3600);
+
+fn sandbox(clock: &Clock) -> Sandbox {
+    let clock = clock.clone();
+    Sandbox::new(SandboxConfig::new(Arc::new(move || clock.now().as_millis())))
+}
+
+fn router_of(id: &str, app: &App) -> Result<Option<Router>> {
+    let app = app.clone();
+    Ok(match id.strip_suffix("Function").unwrap_or(id) {
+        "Inbound" => Some(transom_inbound::router(app)),
+        "Status" => Some(transom_status::router(app)),
+        "Desk" => Some(transom_desk::router(app)),
+        "Sender" | "Sweeper" | "Notifier" => None,
+        other => bail!("the template has a function {other} that local mode does not know"),
+    })
+}
+
+/// The keys of local mode: made once, in a file that only its owner can read.
+fn key_ring(data: Option<&std::path::Path>) -> Result<KeyRing> {
+    let fresh = || KeyRing::generate(&transom_boot::clients::system_entropy().bytes::<64>());
+    let Some(folder) = data else { return Ok(KeyRing::parse(&fresh())?) };
+    let path = folder.join("keys.json");
+    if !path.exists() {
+        write_private(&path, &fresh())?;
+    }
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("failed to read {}", path.display()))?;
+    KeyRing::parse(&text).with_context(|| {
+        format!("{} is no key ring; restore it from a backup: without it the conversations cannot be named", path.display())
+    })
+}
+
+pub(crate) fn write_private(path: &std::path::Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file =
+        options.open(path).with_context(|| format!("failed to make {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(())
+}
+
+struct Builder<'a> {
+    plan: &'a Plan,
+    tables: &'a DynamoEngine,
+    queues: &'a QueueEngine,
+    keys: &'a KeyRing,
+    log: ActionLog,
+    faults: FaultSlot,
+}
+
+impl Builder<'_> {
+    fn app(&self, function: &Function, hold_to_policy: bool) -> Result<App> {
+        let name = function.logical_id.as_str();
+        let environment = function.environment_with(|queue| self.queues.queue_url(queue));
+        let policy = hold_to_policy.then(|| function.policy.clone());
+        self.build(name, &environment, policy)
+            .with_context(|| format!("the function {name} cannot be built from template.yaml"))
+    }
+
+    /// An app that may do everything the functions may do together.
+    fn operator(&self) -> Result<App> {
+        let mut environment = BTreeMap::new();
+        for function in self.plan.template.functions.values() {
+            environment.extend(function.environment_with(|queue| self.queues.queue_url(queue)));
+        }
+        self.build("operator", &environment, None)
+    }
+
+    fn build(
+        &self,
+        name: &str,
+        environment: &BTreeMap<String, String>,
+        policy: Option<crate::policy::Policy>,
+    ) -> Result<App> {
+        let mut settings = Settings::read(environment)?;
+        settings.public_url = Some(self.plan.public_url.clone());
+        if settings.admin_key_sha256.is_some() {
+            settings.admin_key_sha256 = Some(self.plan.admin_key_sha256.clone());
+        }
+        let credentials = Credentials::new("local", "local", None, None, "local mode");
+        let held = policy.is_some();
+        let faults = if held { self.faults.clone() } else { FaultSlot::default() };
+        let seams = Seams {
+            http: FunctionTransport::new(name, policy, self.log.clone(), faults).shared(),
+            credentials: SharedCredentialsProvider::new(credentials),
+            region: REGION.to_owned(),
+            endpoints: Endpoints {
+                dynamodb: Some(self.tables.endpoint().to_owned()),
+                sqs: Some(self.queues.endpoint().to_owned()),
+            },
+            keys: self.keys.clone(),
+            clock: self.plan.clock.clone(),
+            local: true,
+        };
+        let mut app = build_app(&settings, &seams)?;
+        let config = Config::clone(&app.config);
+        let sandbox = format!("{}/sandbox", self.plan.own_url);
+        app.config = Arc::new(Config { sandbox_url: Some(sandbox), ..config });
+        Ok(app)
+    }
+}

@@ -1,0 +1,242 @@
+//! What Lambda's event source mappings and scheduler do: take batches from the queues, hand
+//! them to the functions, delete what was handled; and sweep by the clock.
+
+use crate::house::{House, Rooms};
+use crate::template::QueueSource;
+use anyhow::{Context, Result};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+use transom_app::{App, AppError};
+use transom_core::time::Millis;
+
+/// How many batches of one queue are worked on at once. Lambda begins with five pollers.
+const POLLERS: usize = 5;
+/// How long one poll waits for a message.
+const POLL_SECONDS: i32 = 10;
+/// How long a failed poll waits before the next.
+const POLL_AGAIN: Duration = Duration::from_millis(200);
+/// How long [`House::settle`] waits for quiet, in real time, before it says what is not.
+const SETTLE_WITHIN: Duration = Duration::from_secs(120);
+/// How long an idle look at the queues waits before the next.
+const SETTLE_LOOK: Duration = Duration::from_millis(3);
+
+impl House {
+    /// Begins taking batches from the queues.
+    pub fn start_pumps(&self) {
+        let rooms = self.rooms();
+        let mut pumps = rooms.pumps.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, function) in &rooms.template.functions {
+            for source in &function.queue_sources {
+                for _ in 0..POLLERS {
+                    let pump = Pump {
+                        house: self.downgrade(),
+                        function: id.clone(),
+                        source: source.clone(),
+                        timeout: Millis::from_seconds(
+                            i64::try_from(function.timeout_s).unwrap_or(30),
+                        ),
+                    };
+                    pumps.push(tokio::spawn(pump.run(rooms.sqs.clone())));
+                }
+            }
+        }
+    }
+
+    /// Begins sweeping, as often as the template's schedule says.
+    pub fn start_schedule(&self) {
+        let rooms = self.rooms();
+        let minutes = rooms.template.functions.values().find_map(|f| f.schedule_minutes);
+        let every = Duration::from_secs(60 * minutes.unwrap_or(1));
+        let house = self.downgrade();
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let Some(house) = House::upgrade(&house) else { return };
+                if let Err(error) = house.sweep().await {
+                    tracing::error!(%error, "a scheduled sweep failed");
+                }
+            }
+        });
+        rooms.pumps.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// Waits until the queues are empty, nothing is worked on, and no pretend provider has
+    /// anything left to post.
+    ///
+    /// # Errors
+    /// When it does not become quiet, saying which queue is not.
+    pub async fn settle(&self) -> Result<()> {
+        let began = std::time::Instant::now();
+        let mut quiet = 0;
+        while quiet < 2 {
+            self.sandbox().settle().await;
+            match self.busy_queue().await? {
+                None => quiet += 1,
+                Some(busy) => {
+                    quiet = 0;
+                    if began.elapsed() > SETTLE_WITHIN {
+                        anyhow::bail!(
+                            "the queue {busy} did not become empty within {SETTLE_WITHIN:?}"
+                        );
+                    }
+                    tokio::time::sleep(SETTLE_LOOK).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A queue that still holds something, dead-letter queues apart.
+    async fn busy_queue(&self) -> Result<Option<String>> {
+        let rooms = self.rooms();
+        for queue in rooms.template.queues.iter().filter(|q| q.dead_letter.is_some()) {
+            let output = rooms
+                .sqs
+                .get_queue_attributes()
+                .queue_url(rooms.queues.queue_url(&queue.name))
+                .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+                .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+                .send()
+                .await
+                .context("the queue engine did not answer")?;
+            let busy = output.attributes().is_some_and(|a| a.values().any(|count| count != "0"));
+            if busy {
+                return Ok(Some(queue.name.clone()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+struct Pump {
+    house: Weak<Rooms>,
+    function: String,
+    source: QueueSource,
+    timeout: Millis,
+}
+
+impl Pump {
+    async fn run(self, sqs: aws_sdk_sqs::Client) {
+        let Some(url) = House::upgrade(&self.house)
+            .map(|house| house.rooms().queues.queue_url(&self.source.queue))
+        else {
+            return;
+        };
+        loop {
+            let received = sqs
+                .receive_message()
+                .queue_url(&url)
+                .wait_time_seconds(POLL_SECONDS)
+                .max_number_of_messages(i32::try_from(self.source.batch_size.min(10)).unwrap_or(10))
+                .message_system_attribute_names(MessageSystemAttributeName::All)
+                .send()
+                .await;
+            let Some(house) = House::upgrade(&self.house) else { return };
+            match received {
+                Ok(output) => {
+                    let messages = output.messages.unwrap_or_default();
+                    if !messages.is_empty()
+                        && let Err(error) = self.work(&house, &sqs, &url, messages).await
+                    {
+                        tracing::error!(%error, function = self.function, "a batch failed");
+                    }
+                }
+                Err(_) => tokio::time::sleep(POLL_AGAIN).await,
+            }
+        }
+    }
+
+    async fn work(
+        &self,
+        house: &House,
+        sqs: &aws_sdk_sqs::Client,
+        url: &str,
+        messages: Vec<Message>,
+    ) -> Result<()> {
+        let Some(app) = house.rooms().apps.get(&self.function) else { return Ok(()) };
+        let event = self.event(&messages);
+        let deadline = app.clock.now().plus(self.timeout);
+        let answer = self.invoke(house, app.clone(), event, deadline).await;
+        let kept: Vec<String> = match answer {
+            Ok(response) if self.source.partial_responses => {
+                response.batch_item_failures.into_iter().map(|f| f.item_identifier).collect()
+            }
+            // Without partial answers a batch is all or nothing, as in the cloud.
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                tracing::error!(%error, function = self.function, "an invocation failed");
+                return Ok(());
+            }
+        };
+        for message in messages {
+            let id = message.message_id.unwrap_or_default();
+            let handle = message.receipt_handle.unwrap_or_default();
+            if !kept.contains(&id) {
+                sqs.delete_message().queue_url(url).receipt_handle(handle).send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&self, messages: &[Message]) -> SqsEvent {
+        let mut event = SqsEvent::default();
+        event.records = messages
+            .iter()
+            .map(|message| {
+                let mut record = SqsMessage::default();
+                record.message_id = message.message_id.clone();
+                record.receipt_handle = message.receipt_handle.clone();
+                record.body = message.body.clone();
+                record.event_source_arn = Some(crate::policy::queue_arn(&self.source.queue));
+                if let Some(attributes) = &message.attributes {
+                    record.attributes = attributes
+                        .iter()
+                        .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
+                        .collect();
+                }
+                record
+            })
+            .collect();
+        event
+    }
+
+    async fn invoke(
+        &self,
+        house: &House,
+        app: App,
+        event: SqsEvent,
+        deadline: transom_core::time::Timestamp,
+    ) -> Result<SqsBatchResponse, AppError> {
+        // The mapping's own rights are used by the service, not by the function.
+        let used = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+        let resource = crate::policy::queue_arn(&self.source.queue);
+        for action in used {
+            house.actions().record(&self.function, action, &resource);
+        }
+        if self.function.starts_with("Sender") {
+            let campaigns = campaigns_queue(house.rooms());
+            transom_sender::handle(app, &campaigns, event, deadline).await
+        } else {
+            transom_notifier::handle(app, event, deadline).await
+        }
+    }
+}
+
+/// The campaigns queue's name, from the sender's own environment, as its binary reads it.
+fn campaigns_queue(rooms: &Rooms) -> String {
+    let sender = rooms.template.functions.values().find(|f| f.logical_id.starts_with("Sender"));
+    let environment = sender.map(|f| f.environment_with(|queue| queue.to_owned()));
+    environment.and_then(|e| e.get("TRANSOM_CAMPAIGNS_QUEUE_URL").cloned()).unwrap_or_default()
+}
+
+impl House {
+    fn downgrade(&self) -> Weak<Rooms> {
+        Arc::downgrade(self.shared())
+    }
+
+    fn upgrade(rooms: &Weak<Rooms>) -> Option<Self> {
+        rooms.upgrade().map(Self::from_shared)
+    }
+}

@@ -1,0 +1,357 @@
+//! Accounts: one set of credentials at one provider (M137, M138, D1).
+
+use super::{ROUNDS_MAX, contended, credentials, name, not_yet};
+use crate::event::Event;
+use crate::view::List;
+use crate::{App, AppError, Problem};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use transom_core::account::{Account, AccountState, Provider};
+use transom_core::code::Code;
+use transom_core::event::{Cause, EventKind};
+use transom_core::id::{AccountId, PortfolioId};
+use transom_core::template::Category;
+use transom_core::time::Timestamp;
+use transom_store::{AccountRecord, Sealed, Updated};
+use transom_wire::Credentials;
+use url::Url;
+use utoipa::ToSchema;
+
+/// The longest base URL, in characters.
+const URL_CHARS_MAX: usize = 512;
+
+/// An account as callers give it.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountBody {
+    /// `twilio`, `gupshup` or `meta`; it cannot be changed later.
+    #[schema(value_type = String, example = "twilio")]
+    pub provider: Provider,
+    /// Write-only. twilio: `account_sid`, `auth_token`; gupshup: `app_name`, `api_key`,
+    /// `webhook_token`; meta: `access_token`, `app_secret`, `verify_token`. May be left out once
+    /// the account exists.
+    #[schema(value_type = Option<Object>, write_only)]
+    pub credentials: Option<Map<String, Value>>,
+    /// The portfolio whose limit its senders may share.
+    pub portfolio: Option<String>,
+    /// Another base URL of the provider's API: outside local mode the provider's own host only.
+    pub api_base_url: Option<String>,
+    /// The template categories that may be sent; all by default.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub template_categories: Option<BTreeSet<Category>>,
+    /// Overrides of the provider's profile. Not implemented yet.
+    #[schema(value_type = Option<Object>)]
+    pub profile: Option<Value>,
+    /// The provider's sandbox. Not implemented yet.
+    pub sandbox: Option<bool>,
+}
+
+/// Shows no credentials.
+impl std::fmt::Debug for AccountBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AccountBody({})", self.provider.as_str())
+    }
+}
+
+/// An account as callers read it: never a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AccountView {
+    /// Its name.
+    pub id: String,
+    /// Its provider.
+    #[schema(value_type = String)]
+    pub provider: Provider,
+    /// `active`, `deactivated`, `removed` or `deleted`.
+    #[schema(value_type = String)]
+    pub state: AccountState,
+    /// The portfolio whose limit its senders may share.
+    pub portfolio: Option<String>,
+    /// Where its provider's API is, when not the provider's own host.
+    pub api_base_url: Option<String>,
+    /// The template categories that may be sent.
+    #[schema(value_type = Vec<String>)]
+    pub template_categories: BTreeSet<Category>,
+    /// When it was last changed.
+    pub updated_at: String,
+}
+
+/// What `DELETE` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// The integration is removed; adding it again resumes its conversations.
+    Removed,
+    /// The account is deleted for good.
+    Deleted,
+}
+
+impl From<&AccountRecord> for AccountView {
+    fn from(record: &AccountRecord) -> Self {
+        let account = &record.account;
+        Self {
+            id: account.id.to_string(),
+            provider: account.provider,
+            state: account.state,
+            portfolio: account.portfolio.as_ref().map(ToString::to_string),
+            api_base_url: record.api_base_url.clone(),
+            template_categories: account.template_categories.clone(),
+            updated_at: record.updated_at.rfc3339(),
+        }
+    }
+}
+
+impl App {
+    /// Creates or changes an account; one that was removed is in use again.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the field, `account_deleted`, or when it could not be stored.
+    pub async fn put_account(
+        &self,
+        id: &str,
+        body: &AccountBody,
+        now: Timestamp,
+    ) -> Result<AccountView, AppError> {
+        let id = name("account", AccountId::parse(id))?;
+        if body.profile.is_some() {
+            return Err(not_yet("profile").into());
+        }
+        if body.sandbox == Some(true) {
+            return Err(not_yet("sandbox").into());
+        }
+        let known = self.store.account(&id).await?;
+        let state = match &known {
+            None => AccountState::Active,
+            Some(record) => state_after_put(record, body.provider)?,
+        };
+        let portfolio = body.portfolio.as_deref().map(PortfolioId::parse).transpose();
+        let api_base_url = body
+            .api_base_url
+            .as_deref()
+            .map(|url| check_base_url(url, body.provider, self.config.local))
+            .transpose()?;
+        let all = || Category::ALL.into_iter().collect();
+        let account = Account {
+            provider: body.provider,
+            state,
+            portfolio: name("portfolio", portfolio)?,
+            template_categories: body.template_categories.clone().unwrap_or_else(all),
+            id,
+        };
+        let credentials = self.seal_credentials(&account, body, known.as_ref())?;
+        let record = AccountRecord { account, credentials, api_base_url, updated_at: now };
+        if self.store.put_account(&record).await? == Updated::Changed {
+            return Err(contended("account"));
+        }
+        self.tell_account(&record, now).await
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// `not_found`, or when the table cannot be reached.
+    pub async fn show_account(&self, id: &str) -> Result<AccountView, AppError> {
+        Ok(AccountView::from(&self.existing_account(id).await?))
+    }
+
+    /// All accounts, by name.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn list_accounts(&self) -> Result<List<AccountView>, AppError> {
+        let records = self.store.accounts().await?;
+        Ok(List::whole(records.iter().map(AccountView::from).collect()))
+    }
+
+    /// Switches an account off; everything stays as it is until it is switched on again.
+    ///
+    /// # Errors
+    /// `not_found`, `integration_removed`, `account_deleted`, or when it could not be stored.
+    pub async fn deactivate_account(
+        &self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<AccountView, AppError> {
+        self.move_account(id, AccountState::Deactivated, &[AccountState::Active], now).await
+    }
+
+    /// Switches a deactivated account on again.
+    ///
+    /// # Errors
+    /// As [`Self::deactivate_account`].
+    pub async fn activate_account(
+        &self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<AccountView, AppError> {
+        self.move_account(id, AccountState::Active, &[AccountState::Deactivated], now).await
+    }
+
+    /// Removes an account, or deletes it for good.
+    ///
+    /// # Errors
+    /// `not_found`, `account_deleted`, or when it could not be stored.
+    pub async fn remove_account(
+        &self,
+        id: &str,
+        removal: Removal,
+        now: Timestamp,
+    ) -> Result<AccountView, AppError> {
+        let in_use = [AccountState::Active, AccountState::Deactivated];
+        match removal {
+            Removal::Removed => self.move_account(id, AccountState::Removed, &in_use, now).await,
+            Removal::Deleted => {
+                let from = [in_use[0], in_use[1], AccountState::Removed];
+                self.move_account(id, AccountState::Deleted, &from, now).await
+            }
+        }
+    }
+
+    /// Moves an account to a state from those that allow it. That it is there already is no
+    /// error: a repeat answers the same.
+    async fn move_account(
+        &self,
+        id: &str,
+        to: AccountState,
+        from: &[AccountState],
+        now: Timestamp,
+    ) -> Result<AccountView, AppError> {
+        for _ in 0..ROUNDS_MAX {
+            let mut record = self.existing_account(id).await?;
+            let state = record.account.state;
+            if state == to {
+                return Ok(AccountView::from(&record));
+            }
+            if !from.contains(&state) {
+                return Err(final_state(&record).into());
+            }
+            let done = self.store.set_account_state(&record.account.id, from, to, now).await?;
+            if done == Updated::Done {
+                record.account.state = to;
+                record.updated_at = now;
+                return self.tell_account(&record, now).await;
+            }
+        }
+        Err(contended("account"))
+    }
+
+    pub(super) async fn existing_account(&self, id: &str) -> Result<AccountRecord, AppError> {
+        let unknown = || Problem::not_found("account with this name");
+        let id = AccountId::parse(id).map_err(|_| unknown())?;
+        self.store.account(&id).await?.ok_or_else(|| unknown().into())
+    }
+
+    async fn tell_account(
+        &self,
+        record: &AccountRecord,
+        now: Timestamp,
+    ) -> Result<AccountView, AppError> {
+        let view = AccountView::from(record);
+        let cause = Cause::Changed(format!("account:{}", view.id), now);
+        let data = serde_json::to_value(&view).unwrap_or_default();
+        self.publish(vec![Event::new(EventKind::AccountUpdated, &cause, now, data)]).await?;
+        Ok(view)
+    }
+
+    fn seal_credentials(
+        &self,
+        account: &Account,
+        body: &AccountBody,
+        known: Option<&AccountRecord>,
+    ) -> Result<Sealed, AppError> {
+        let (given, known) = match (&body.credentials, known) {
+            (Some(given), known) => (given, known),
+            (None, Some(known)) => return Ok(known.credentials.clone()),
+            (None, None) => {
+                return Err(Problem::invalid("`credentials` are needed for a new account").into());
+            }
+        };
+        let id = account.id.as_str();
+        // What cannot be opened any more is replaced, so that a lost key can be recovered from.
+        let opened = known.and_then(|record| self.keys.open(id, &record.credentials).ok());
+        let opened: Option<Credentials> = opened.and_then(|b| serde_json::from_slice(&b).ok());
+        let parsed = credentials::parse(account.provider, given, opened.as_ref())?;
+        let json = serde_json::to_vec(&parsed).unwrap_or_default();
+        Ok(self.keys.seal(id, &json, self.entropy.bytes())?)
+    }
+}
+
+fn state_after_put(record: &AccountRecord, provider: Provider) -> Result<AccountState, Problem> {
+    if record.account.provider != provider {
+        let detail = format!(
+            "`provider` of this account is {} and cannot be changed; add another account",
+            record.account.provider.as_str()
+        );
+        return Err(Problem::invalid(detail));
+    }
+    match record.account.state {
+        AccountState::Active | AccountState::Removed => Ok(AccountState::Active),
+        AccountState::Deactivated => Ok(AccountState::Deactivated),
+        AccountState::Deleted => Err(final_state(record)),
+    }
+}
+
+/// Why an account is not moved out of the state that it is in.
+fn final_state(record: &AccountRecord) -> Problem {
+    let id = &record.account.id;
+    match record.account.state {
+        AccountState::Removed => Problem::new(
+            Code::IntegrationRemoved,
+            format!("account `{id}` was removed; put it again to use it"),
+        ),
+        AccountState::Deleted => Problem::new(
+            Code::AccountDeleted,
+            format!("account `{id}` was deleted for good; add an account of another name"),
+        ),
+        AccountState::Active | AccountState::Deactivated => {
+            Problem::new(Code::AccountDeactivated, format!("account `{id}` is in another state"))
+        }
+    }
+}
+
+fn check_base_url(text: &str, provider: Provider, local: bool) -> Result<String, Problem> {
+    let refused = |why: &str| Problem::invalid(format!("`api_base_url` {why}"));
+    if text.len() > URL_CHARS_MAX {
+        return Err(refused("is too long"));
+    }
+    let url = Url::parse(text).map_err(|e| refused(&format!("cannot be read: {e}")))?;
+    let plain = matches!(url.scheme(), "https" | "http")
+        && url.host().is_some()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !plain {
+        return Err(refused("must be an https URL without user name, query and fragment"));
+    }
+    let own = transom_wire::api_base_url(provider);
+    let is_own = Url::parse(own).is_ok_and(|own| own.origin() == url.origin());
+    if local || is_own {
+        return Ok(text.trim_end_matches('/').to_owned());
+    }
+    Err(refused(&format!("must be {own}, or left out; other hosts are for local mode only")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_go_to_the_providers_own_host_alone() {
+        let check = |text, local| check_base_url(text, Provider::Twilio, local);
+        assert_eq!(check("https://api.twilio.com/", false), Ok("https://api.twilio.com".into()));
+        for other in [
+            "http://api.twilio.com",
+            "https://api.twilio.com.example.org",
+            "https://api.twilio.com:444",
+            "https://api.twilio.com@example.org",
+            "https://example.org/https://api.twilio.com",
+            "http://127.0.0.1:8080/sandbox",
+            "file:///etc/passwd",
+            "",
+        ] {
+            assert!(check(other, false).is_err(), "{other}");
+        }
+        assert!(check("http://127.0.0.1:8080/sandbox/twilio", true).is_ok());
+        assert!(check("file:///etc/passwd", true).is_err());
+    }
+}

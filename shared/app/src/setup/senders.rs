@@ -1,0 +1,371 @@
+//! Senders: the business's numbers (M22, M24, M50, M52, D1, D11).
+
+use super::{ROUNDS_MAX, contended, name, not_yet};
+use crate::event::Event;
+use crate::view::List;
+use crate::{App, AppError, Problem};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+use transom_core::account::{Account, AccountState, LimitScope, Sender};
+use transom_core::code::Code;
+use transom_core::due::Threshold;
+use transom_core::event::{Cause, EventKind};
+use transom_core::id::{AccountId, BrandId, SenderId};
+use transom_core::identity::Phone;
+use transom_core::time::Timestamp;
+use transom_store::{SenderRecord, Updated};
+use utoipa::ToSchema;
+
+/// The messaging limit of a new sender: WhatsApp's own for a business that is not verified.
+const LIMIT_DEFAULT: u32 = 250;
+/// The highest rate, in messages a second.
+const RATE_MAX: u32 = 1000;
+/// The longest provider's own name of a sender, in characters.
+const PROVIDER_ID_CHARS_MAX: usize = 128;
+
+/// A sender as callers give it.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SenderBody {
+    /// The account that it sends through.
+    pub account: String,
+    /// The business number in E.164; it cannot be changed later.
+    #[schema(example = "+14155238886")]
+    pub phone: String,
+    /// The brand that it speaks for.
+    pub brand: Option<String>,
+    /// Meta's phone-number id or Gupshup's app id.
+    pub provider_id: Option<String>,
+    /// The template switch; on by default.
+    pub template_messaging: Option<bool>,
+    /// Customers that may be written to first in any 24 hours; `null` is unlimited, 250 by
+    /// default.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u32>)]
+    pub messaging_limit: Option<Option<u32>>,
+    /// `sender` (the default) or `portfolio`: who shares the places.
+    #[schema(value_type = Option<String>)]
+    pub limit_scope: Option<LimitScope>,
+    /// Messages a second, 1 to 1000; the provider's own rate by default.
+    pub rate_per_second: Option<u32>,
+    /// Limits per customer and agent. Not implemented yet.
+    #[schema(value_type = Option<Object>)]
+    pub agent_limits: Option<Value>,
+}
+
+/// A sender as callers read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SenderView {
+    /// Its name.
+    pub id: String,
+    /// The account that it sends through.
+    pub account: String,
+    /// The business number.
+    pub phone: String,
+    /// The brand that it speaks for.
+    pub brand: Option<String>,
+    /// The provider's own name for it.
+    pub provider_id: Option<String>,
+    /// The template switch.
+    pub template_messaging: bool,
+    /// Customers that may be written to first in any 24 hours; `null` is unlimited.
+    pub messaging_limit: Option<u32>,
+    /// Who shares the places.
+    #[schema(value_type = String)]
+    pub limit_scope: LimitScope,
+    /// Messages a second.
+    pub rate_per_second: u32,
+    /// What the provider says of it.
+    pub health: HealthView,
+    /// What is still to be done before it can be used.
+    pub checklist: Vec<String>,
+    /// When it was last changed.
+    pub updated_at: String,
+}
+
+/// What the provider says of a sender; `null` where it has said nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HealthView {
+    /// Its quality.
+    pub quality: Option<String>,
+    /// Its verification.
+    pub verification: Option<String>,
+    /// Its display name.
+    pub display_name: Option<String>,
+    /// Until when it is restricted.
+    pub restricted_until: Option<String>,
+}
+
+/// Tells an absent field from `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl From<&SenderRecord> for SenderView {
+    fn from(record: &SenderRecord) -> Self {
+        let sender = &record.sender;
+        Self {
+            id: sender.id.to_string(),
+            account: sender.account.to_string(),
+            phone: sender.phone.to_string(),
+            brand: sender.brand.as_ref().map(ToString::to_string),
+            provider_id: sender.provider_id.clone(),
+            template_messaging: sender.template_messaging,
+            messaging_limit: sender.messaging_limit,
+            limit_scope: sender.limit_scope,
+            rate_per_second: sender.rate_per_second,
+            health: HealthView {
+                quality: None,
+                verification: None,
+                display_name: None,
+                restricted_until: sender.restricted_until.map(Timestamp::rfc3339),
+            },
+            checklist: Vec::new(),
+            updated_at: record.updated_at.rfc3339(),
+        }
+    }
+}
+
+impl App {
+    /// Creates or changes a sender; one that was deleted is there again, with its conversations.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the field, `account_deleted`, or when it could not be stored.
+    pub async fn put_sender(
+        &self,
+        id: &str,
+        body: &SenderBody,
+        now: Timestamp,
+    ) -> Result<SenderView, AppError> {
+        let id = name("sender", SenderId::parse(id))?;
+        if body.agent_limits.is_some() {
+            return Err(not_yet("agent_limits").into());
+        }
+        let account = self.account_for_sender(body).await?;
+        let brand = self.brand_for_sender(body).await?;
+        let mut sender = parse(&id, body, &account)?;
+        sender.brand = brand;
+        for _ in 0..ROUNDS_MAX {
+            let known = self.store.sender(&id).await?;
+            let owner = self.owner_of(&sender).await?;
+            if let Some(known) = &known {
+                check_phone(known, &sender)?;
+                sender.restricted_until = known.sender.restricted_until;
+            }
+            let ladder = known.as_ref().map(|k| k.expiring.clone());
+            let record = SenderRecord {
+                sender: sender.clone(),
+                expiring: ladder.unwrap_or_else(Threshold::default_ladder),
+                updated_at: now,
+            };
+            if self.store.put_sender(&record, owner.as_ref()).await? == Updated::Done {
+                return self.tell_sender(&record, known.as_ref(), now).await;
+            }
+        }
+        Err(contended("sender"))
+    }
+
+    /// A sender.
+    ///
+    /// # Errors
+    /// `not_found`, or when the table cannot be reached.
+    pub async fn show_sender(&self, id: &str) -> Result<SenderView, AppError> {
+        Ok(SenderView::from(&self.existing_sender(id).await?))
+    }
+
+    /// All senders, by name.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn list_senders(&self) -> Result<List<SenderView>, AppError> {
+        let senders = self.store.senders().await?;
+        let here = senders.iter().filter(|s| s.sender.deleted_at.is_none());
+        Ok(List::whole(here.map(SenderView::from).collect()))
+    }
+
+    /// Deletes a sender: its conversations are interrupted until it is put again (M50).
+    ///
+    /// # Errors
+    /// `not_found`, or when it could not be stored.
+    pub async fn delete_sender(&self, id: &str, now: Timestamp) -> Result<(), AppError> {
+        let mut record = self.existing_sender(id).await?;
+        let known = record.clone();
+        record.sender.deleted_at = Some(now);
+        record.updated_at = now;
+        let owner = self.store.sender_of_number(&record.sender.phone).await?;
+        if self.store.put_sender(&record, owner.as_ref()).await? == Updated::Changed {
+            return Err(contended("sender"));
+        }
+        self.tell_sender(&record, Some(&known), now).await.map(|_| ())
+    }
+
+    pub(super) async fn existing_sender(&self, id: &str) -> Result<SenderRecord, AppError> {
+        let unknown = || Problem::not_found("sender with this name");
+        let id = SenderId::parse(id).map_err(|_| unknown())?;
+        let record = self.store.sender(&id).await?.filter(|r| r.sender.deleted_at.is_none());
+        record.ok_or_else(|| unknown().into())
+    }
+
+    async fn account_for_sender(&self, body: &SenderBody) -> Result<Account, AppError> {
+        let id = name("account", AccountId::parse(&body.account))?;
+        let record = self.store.account(&id).await?.ok_or_else(|| {
+            let detail = format!("`account`: there is no account `{id}`; put it first");
+            Problem::invalid(detail)
+        })?;
+        if record.account.state == AccountState::Deleted {
+            let detail = format!("account `{id}` was deleted for good");
+            return Err(Problem::new(Code::AccountDeleted, detail).into());
+        }
+        Ok(record.account)
+    }
+
+    async fn brand_for_sender(&self, body: &SenderBody) -> Result<Option<BrandId>, AppError> {
+        let Some(text) = &body.brand else { return Ok(None) };
+        let id = name("brand", BrandId::parse(text))?;
+        if self.store.brand(&id).await?.is_none() {
+            let detail = format!("`brand`: there is no brand `{id}`; put it first");
+            return Err(Problem::invalid(detail).into());
+        }
+        Ok(Some(id))
+    }
+
+    /// Whom the number belongs to now; refused when that is another sender in use (D1: a number
+    /// may move once its sender is deleted or its account is gone).
+    async fn owner_of(&self, sender: &Sender) -> Result<Option<SenderId>, AppError> {
+        let owner = self.store.sender_of_number(&sender.phone).await?;
+        let Some(other) = owner.as_ref().filter(|o| **o != sender.id) else { return Ok(owner) };
+        let Some(record) = self.store.sender(other).await? else { return Ok(owner) };
+        let account = self.store.account(&record.sender.account).await?;
+        let in_use = account.is_some_and(|a| match a.account.state {
+            AccountState::Active | AccountState::Deactivated => true,
+            AccountState::Removed | AccountState::Deleted => false,
+        });
+        if record.sender.deleted_at.is_none() && in_use {
+            let detail = format!("`phone` belongs to sender `{other}`; delete that one first");
+            return Err(Problem::invalid(detail).into());
+        }
+        Ok(owner)
+    }
+
+    async fn tell_sender(
+        &self,
+        record: &SenderRecord,
+        known: Option<&SenderRecord>,
+        now: Timestamp,
+    ) -> Result<SenderView, AppError> {
+        let view = SenderView::from(record);
+        let mut data = serde_json::to_value(&view).unwrap_or_default();
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("deleted".to_owned(), json!(record.sender.deleted_at.is_some()));
+        }
+        let cause = Cause::Changed(format!("sender:{}", view.id), now);
+        let mut events = vec![Event::new(EventKind::SenderUpdated, &cause, now, data)];
+        let before = known.map(|k| k.sender.messaging_limit);
+        if let Some((kind, before)) = limit_change(before, view.messaging_limit) {
+            let data = json!({
+                "sender": view.id,
+                "from": before,
+                "to": view.messaging_limit,
+                "scope": view.limit_scope,
+            });
+            events.push(Event::new(kind, &cause, now, data));
+        }
+        for event in &mut events {
+            event.sender = Some(record.sender.id.clone());
+        }
+        self.publish(events).await?;
+        Ok(view)
+    }
+}
+
+/// Whether a limit was raised or lowered; no limit is higher than any.
+fn limit_change(
+    before: Option<Option<u32>>,
+    after: Option<u32>,
+) -> Option<(EventKind, Option<u32>)> {
+    let before = before?;
+    let height = |limit: Option<u32>| limit.map_or(u64::MAX, u64::from);
+    match height(after).cmp(&height(before)) {
+        std::cmp::Ordering::Greater => Some((EventKind::LimitRaised, before)),
+        std::cmp::Ordering::Less => Some((EventKind::LimitLowered, before)),
+        std::cmp::Ordering::Equal => None,
+    }
+}
+
+fn parse(id: &SenderId, body: &SenderBody, account: &Account) -> Result<Sender, Problem> {
+    let phone = Phone::parse(&body.phone).map_err(|e| Problem::invalid(format!("`phone` {e}")))?;
+    let rate = body.rate_per_second.unwrap_or(account.provider.profile().rate_per_second);
+    if !(1..=RATE_MAX).contains(&rate) {
+        return Err(Problem::invalid(format!("`rate_per_second` must be 1 to {RATE_MAX}")));
+    }
+    let limit_scope = body.limit_scope.unwrap_or(LimitScope::Sender);
+    if limit_scope == LimitScope::Portfolio && account.portfolio.is_none() {
+        let detail = format!(
+            "`limit_scope` cannot be `portfolio`: account `{}` has no `portfolio`",
+            account.id
+        );
+        return Err(Problem::invalid(detail));
+    }
+    if let Some(text) = &body.provider_id {
+        let fits = (1..=PROVIDER_ID_CHARS_MAX).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_graphic());
+        if !fits {
+            return Err(Problem::invalid(format!(
+                "`provider_id` must be 1 to {PROVIDER_ID_CHARS_MAX} printable characters without \
+                 spaces"
+            )));
+        }
+    }
+    Ok(Sender {
+        id: id.clone(),
+        account: account.id.clone(),
+        phone,
+        brand: None,
+        provider_id: body.provider_id.clone(),
+        template_messaging: body.template_messaging.unwrap_or(true),
+        messaging_limit: body.messaging_limit.unwrap_or(Some(LIMIT_DEFAULT)),
+        limit_scope,
+        rate_per_second: rate,
+        restricted_until: None,
+        deleted_at: None,
+    })
+}
+
+/// A sender keeps its number: conversations belong to the number, and another one under the
+/// same name would take over what is not its own.
+fn check_phone(known: &SenderRecord, sender: &Sender) -> Result<(), Problem> {
+    if known.sender.phone == sender.phone {
+        return Ok(());
+    }
+    Err(Problem::invalid(
+        "`phone` of a sender cannot be changed; delete it and add a sender of another name",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_limit_is_the_default_and_null_is_unlimited() {
+        let read = |more: &str| {
+            let text = format!(r#"{{"account":"a","phone":"+14155238886"{more}}}"#);
+            serde_json::from_str::<SenderBody>(&text).map(|b| b.messaging_limit)
+        };
+        assert!(matches!(read(""), Ok(None)));
+        assert!(matches!(read(r#","messaging_limit":null"#), Ok(Some(None))));
+        assert!(matches!(read(r#","messaging_limit":0"#), Ok(Some(Some(0)))));
+        assert!(read(r#","messaging_limit":-1"#).is_err());
+        assert!(read(r#","limit":1"#).is_err());
+    }
+
+    #[test]
+    fn no_limit_is_higher_than_any() {
+        let change = |before, after| limit_change(before, after).map(|(kind, _)| kind);
+        assert_eq!(change(None, Some(250)), None);
+        assert_eq!(change(Some(Some(250)), None), Some(EventKind::LimitRaised));
+        assert_eq!(change(Some(None), Some(250)), Some(EventKind::LimitLowered));
+        assert_eq!(change(Some(Some(250)), Some(1000)), Some(EventKind::LimitRaised));
+        assert_eq!(change(Some(Some(250)), Some(250)), None);
+    }
+}

@@ -1,0 +1,194 @@
+//! A sender's settings.
+
+use super::{contended, not_yet};
+use crate::{App, AppError, Problem};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use transom_core::due::Threshold;
+use transom_core::time::Timestamp;
+use transom_store::{SenderRecord, Updated};
+use utoipa::ToSchema;
+
+/// The earliest and latest warning before a window closes, in seconds: not before it opened,
+/// and not so late that nobody can answer.
+const BEFORE_S: std::ops::RangeInclusive<u32> = 60..=86_340;
+/// The most warnings.
+const THRESHOLDS_MAX: usize = 10;
+/// Who can be warned.
+const WARNED: [&str; 4] = ["agent", "queue", "supervisor", "on_call"];
+
+/// A sender's settings as callers give them; what is left out is as it is by default.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsBody {
+    /// Who is warned before a window closes; by default the agent, two hours before.
+    pub expiring: Option<Vec<ThresholdBody>>,
+    /// Not implemented yet.
+    pub greeting: Option<Value>,
+    /// Not implemented yet.
+    pub away: Option<Value>,
+    /// Not implemented yet.
+    pub brb: Option<Value>,
+    /// Not implemented yet.
+    pub display_name: Option<Value>,
+    /// Not implemented yet.
+    pub calendar: Option<Value>,
+    /// Not implemented yet.
+    pub nudge: Option<Value>,
+    /// Not implemented yet.
+    pub reattach: Option<Value>,
+    /// Not implemented yet.
+    pub keywords: Option<Value>,
+    /// Not implemented yet.
+    pub opt_in_prompt: Option<Value>,
+    /// Not implemented yet.
+    pub hold: Option<Value>,
+    /// Not implemented yet.
+    pub unconfirmed_after_s: Option<Value>,
+    /// Not implemented yet.
+    pub delivery_table: Option<Value>,
+    /// Not implemented yet.
+    pub masking: Option<Value>,
+    /// Not implemented yet.
+    pub retention_days: Option<Value>,
+    /// Not implemented yet.
+    pub budget: Option<Value>,
+}
+
+/// A warning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdBody {
+    /// How long before the end, in seconds: 60 to 86340, each once.
+    pub before_s: u32,
+    /// `agent`, `queue`, `supervisor` or `on_call`.
+    pub to: String,
+}
+
+/// A sender's settings as callers read them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SettingsView {
+    /// Who is warned before a window closes.
+    pub expiring: Vec<ThresholdBody>,
+}
+
+impl From<&SenderRecord> for SettingsView {
+    fn from(record: &SenderRecord) -> Self {
+        let shown = |t: &Threshold| ThresholdBody { before_s: t.before_s, to: t.to.clone() };
+        Self { expiring: record.expiring.iter().map(shown).collect() }
+    }
+}
+
+impl SettingsBody {
+    fn missing(&self) -> Option<&'static str> {
+        [
+            ("greeting", &self.greeting),
+            ("away", &self.away),
+            ("brb", &self.brb),
+            ("display_name", &self.display_name),
+            ("calendar", &self.calendar),
+            ("nudge", &self.nudge),
+            ("reattach", &self.reattach),
+            ("keywords", &self.keywords),
+            ("opt_in_prompt", &self.opt_in_prompt),
+            ("hold", &self.hold),
+            ("unconfirmed_after_s", &self.unconfirmed_after_s),
+            ("delivery_table", &self.delivery_table),
+            ("masking", &self.masking),
+            ("retention_days", &self.retention_days),
+            ("budget", &self.budget),
+        ]
+        .into_iter()
+        .find(|(_, value)| value.is_some())
+        .map(|(field, _)| field)
+    }
+}
+
+impl App {
+    /// Changes a sender's settings.
+    ///
+    /// # Errors
+    /// `not_found`, `invalid_request` naming the field, `not_implemented` for a field of the
+    /// contract that this build does not have, or when they could not be stored.
+    pub async fn put_settings(
+        &self,
+        sender: &str,
+        body: &SettingsBody,
+        now: Timestamp,
+    ) -> Result<SettingsView, AppError> {
+        let mut record = self.existing_sender(sender).await?;
+        if let Some(field) = body.missing() {
+            return Err(not_yet(field).into());
+        }
+        record.expiring = match &body.expiring {
+            Some(given) => ladder(given)?,
+            None => Threshold::default_ladder(),
+        };
+        record.updated_at = now;
+        let owner = self.store.sender_of_number(&record.sender.phone).await?;
+        if self.store.put_sender(&record, owner.as_ref()).await? == Updated::Changed {
+            return Err(contended("sender"));
+        }
+        Ok(SettingsView::from(&record))
+    }
+
+    /// A sender's settings.
+    ///
+    /// # Errors
+    /// `not_found`, or when the table cannot be reached.
+    pub async fn show_settings(&self, sender: &str) -> Result<SettingsView, AppError> {
+        Ok(SettingsView::from(&self.existing_sender(sender).await?))
+    }
+}
+
+fn ladder(given: &[ThresholdBody]) -> Result<Vec<Threshold>, Problem> {
+    if given.len() > THRESHOLDS_MAX {
+        return Err(Problem::invalid(format!("`expiring` has more than {THRESHOLDS_MAX} entries")));
+    }
+    let mut ladder: Vec<Threshold> = Vec::with_capacity(given.len());
+    for (index, threshold) in given.iter().enumerate() {
+        if !BEFORE_S.contains(&threshold.before_s) {
+            let detail = format!(
+                "`expiring[{index}].before_s` must be {} to {}",
+                BEFORE_S.start(),
+                BEFORE_S.end()
+            );
+            return Err(Problem::invalid(detail));
+        }
+        if !WARNED.contains(&threshold.to.as_str()) {
+            let detail = format!("`expiring[{index}].to` must be one of {}", WARNED.join(", "));
+            return Err(Problem::invalid(detail));
+        }
+        // A warning is known by its span: a second one of the same span would repeat its id.
+        if ladder.iter().any(|t| t.before_s == threshold.before_s) {
+            let detail = format!(
+                "`expiring[{index}].before_s` stands there twice; give each warning another span"
+            );
+            return Err(Problem::invalid(detail));
+        }
+        ladder.push(Threshold { before_s: threshold.before_s, to: threshold.to.clone() });
+    }
+    Ok(ladder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn u6_a_ladder_is_checked_entry_by_entry() {
+        let entry = |before_s, to: &str| ThresholdBody { before_s, to: to.to_owned() };
+        assert!(ladder(&[entry(60, "agent"), entry(86_340, "on_call")]).is_ok());
+        assert!(ladder(&[]).is_ok());
+        for (given, named) in [
+            (vec![entry(59, "agent")], "expiring[0].before_s"),
+            (vec![entry(86_341, "agent")], "expiring[0].before_s"),
+            (vec![entry(60, "agent"), entry(120, "boss")], "expiring[1].to"),
+            (vec![entry(60, "agent"), entry(60, "queue")], "expiring[1].before_s"),
+            ((0..11).map(|i| entry(60 + i, "agent")).collect(), "more than 10"),
+        ] {
+            let problem = ladder(&given).expect_err("refused");
+            assert!(problem.detail.contains(named), "{}", problem.detail);
+        }
+    }
+}
