@@ -1,1 +1,1 @@
-//! transom-tests
+//! The scenarios stand in `scenarios/`, what looks back at them in `afterwards/`.

@@ -1,1 +1,103 @@
-//! transom-desk
+//! The business-facing API: everything under `/v1`, and `GET /openapi.json`.
+//!
+//! Reads requests, calls one use case each, writes answers. Which calls there are, who may make
+//! them, and what they take and answer stands in one table, from which the routes and the
+//! document are both made: a call cannot be in one and not in the other. No rule is decided here.
+
+mod accounts;
+mod auth;
+mod brands;
+mod call;
+mod contacts;
+mod conversations;
+mod input;
+mod keys;
+mod message_body;
+mod messages;
+mod not_implemented;
+mod openapi;
+mod problem;
+mod senders;
+mod subscriptions;
+mod templates;
+
+use crate::call::Call;
+use crate::problem::Failure;
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, HeaderName};
+use transom_app::{App, Problem};
+use transom_core::code::Code;
+
+/// The header that names a request in our logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Characters of a request's id.
+const REQUEST_ID_CHARS: usize = 16;
+
+/// The API on `app`.
+#[must_use]
+pub fn router(app: App) -> Router {
+    let mut routes = Router::new().route("/openapi.json", get(openapi::show));
+    for call in calls() {
+        let path = call.doc.path;
+        routes = routes.route(path, call.guarded(&app));
+    }
+    routes
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_path)
+        .layer(from_fn_with_state(app.clone(), tell))
+        .with_state(app)
+}
+
+/// Every call there is.
+fn calls() -> Vec<Call> {
+    [
+        accounts::calls(),
+        brands::calls(),
+        senders::calls(),
+        templates::calls(),
+        subscriptions::calls(),
+        keys::calls(),
+        messages::calls(),
+        conversations::calls(),
+        contacts::calls(),
+        not_implemented::calls(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+async fn unknown_path() -> Failure {
+    Problem::new(Code::NotFound, "no call has this path; GET /openapi.json lists every call").into()
+}
+
+async fn wrong_method() -> Failure {
+    let detail = "this path does not have this method; the Allow header names those it has";
+    Problem::new(Code::MethodNotAllowed, detail).into()
+}
+
+/// One line per request, without anything personal: the path is the pattern, not what it holds.
+async fn tell(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = format!("req_{}", app.entropy.text(REQUEST_ID_CHARS));
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    let code = response.extensions().get::<Code>().map_or("", |code| code.as_str());
+    let path = path.as_ref().map_or("", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    tracing::info!(request = %id, %method, path, status, code, "request");
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;

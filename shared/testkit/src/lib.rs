@@ -1,1 +1,16 @@
-//! transom-testkit
+//! The World for tests: the whole house in memory on a clock that stands still, a subscriber
+//! that listens, and hands that do what customers, providers and callers do.
+
+pub mod faults;
+mod record;
+pub mod subscriber;
+pub mod world;
+
+pub use faults::Script;
+pub use record::recorded_actions;
+pub use subscriber::{Heard, Subscriber};
+pub use transom_local::sandbox::{
+    AutoStatus, Fault, PhoneContent, PhoneMessage, sign_twilio as sign,
+};
+pub use transom_local::transport::WireFault;
+pub use world::{Answer, World, WorldPlan};

@@ -12,7 +12,6 @@ use crate::limit::scope_of;
 use crate::view::{ContactDetail, List, contact_detail};
 use crate::{App, AppError, Problem};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
-use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::json;
 use transom_core::account::{LimitScope, Sender};
@@ -31,8 +30,6 @@ use utoipa::ToSchema;
 
 /// How many pages of contacts one call reads.
 const PAGES_MAX: u32 = 10;
-/// How many contacts are read at once.
-const AT_ONCE: usize = 8;
 /// How often a word is merged again because another one came in between.
 const ROUNDS_MAX: u32 = 20;
 /// The newest messages that an opt-out looks through for queued ones; older ones are refused by
@@ -116,11 +113,7 @@ impl App {
             let room = usize::from(filter.limit) - items.len();
             let size = u16::try_from(room).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
             let (ids, next) = self.store.pointers(&number, "", after.as_deref(), size).await?;
-            let sessions: Vec<Option<Session>> = stream::iter(&ids)
-                .map(|id| self.store.session(id))
-                .buffered(AT_ONCE)
-                .try_collect()
-                .await?;
+            let sessions = self.sessions_of(ids).await?;
             let named = |s: &Session| text.as_deref().is_none_or(|text| is_named(s, text));
             let fitting = sessions.iter().flatten().filter(|s| named(s));
             items.extend(fitting.map(|s| contact_detail(s, now)).filter(|c| filter.keeps(c)));

@@ -138,8 +138,8 @@ impl App {
         after: Option<&InboxCursor>,
         size: u16,
     ) -> Result<Vec<InboxEntry>, AppError> {
-        let pages: Vec<Vec<InboxEntry>> = stream::iter(numbers)
-            .map(|number| self.store.inbox(number, after, size))
+        let pages: Vec<Vec<InboxEntry>> = stream::iter(numbers.to_vec())
+            .map(|number| async move { self.store.inbox(&number, after, size).await })
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
@@ -158,11 +158,8 @@ impl App {
         known: &mut HashMap<Phone, Surroundings>,
         now: Timestamp,
     ) -> Result<Vec<Option<ConversationView>>, AppError> {
-        let sessions: Vec<Option<Session>> = stream::iter(entries)
-            .map(|entry| self.store.session(&entry.conversation))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let ids = entries.iter().map(|entry| entry.conversation.clone()).collect();
+        let sessions = self.sessions_of(ids).await?;
         for session in sessions.iter().flatten() {
             if !known.contains_key(&session.number) {
                 known.insert(session.number.clone(), self.surroundings(session).await?);
@@ -220,13 +217,18 @@ impl App {
             let (found, _) = self.store.pointers(number, &prefix, None, PAGE_MAX).await?;
             ids.extend(found);
         }
-        let sessions: Vec<Option<Session>> = stream::iter(&ids)
-            .map(|id| self.store.session(id))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let sessions = self.sessions_of(ids.into_iter().collect()).await?;
         let fits = |s: &Session| s.phone.as_ref().is_some_and(|p| search.matches(number, p));
         Ok(sessions.into_iter().flatten().filter(fits).collect())
+    }
+
+    /// Reads conversations, in the order of `ids`.
+    pub(super) async fn sessions_of(
+        &self,
+        ids: Vec<ConversationId>,
+    ) -> Result<Vec<Option<Session>>, AppError> {
+        let read = stream::iter(ids).map(|id| async move { self.store.session(&id).await });
+        Ok(read.buffered(AT_ONCE).try_collect().await?)
     }
 }
 

@@ -1,0 +1,158 @@
+//! One call: its route, who may make it, and what the document says of it.
+
+use crate::auth::{Guard, check};
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use transom_app::App;
+use transom_core::code::Code;
+use transom_store::Role;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A call.
+pub(crate) struct Call {
+    pub(crate) doc: CallDoc,
+    route: MethodRouter<App>,
+}
+
+/// What the document says of a call.
+pub(crate) struct CallDoc {
+    pub(crate) method: HttpMethod,
+    pub(crate) path: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) roles: &'static [Role],
+    pub(crate) query: &'static [(&'static str, &'static str)],
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) body: Option<Shape>,
+    pub(crate) status: u16,
+    pub(crate) answer: Answer,
+    pub(crate) codes: Vec<Code>,
+}
+
+/// What a call answers when it succeeds.
+pub(crate) enum Answer {
+    Nothing,
+    One(Shape),
+    List(Shape),
+}
+
+/// A named schema, with those that it refers to.
+pub(crate) struct Shape {
+    pub(crate) name: String,
+    pub(crate) schema: RefOr<Schema>,
+    pub(crate) others: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Shape {
+    pub(crate) fn of<T: ToSchema>() -> Self {
+        let mut others = Vec::new();
+        T::schemas(&mut others);
+        Self { name: T::name().into_owned(), schema: <T as PartialSchema>::schema(), others }
+    }
+}
+
+impl Call {
+    fn new<H, T>(
+        (filter, method): (MethodFilter, HttpMethod),
+        path: &'static str,
+        summary: &'static str,
+        roles: &'static [Role],
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        let doc = CallDoc {
+            method,
+            path,
+            summary,
+            roles,
+            query: &[],
+            headers: &[],
+            body: None,
+            status: 200,
+            answer: Answer::Nothing,
+            codes: Vec::new(),
+        };
+        Self { doc, route: on(filter, handler) }
+    }
+
+    /// Takes a body of this shape.
+    pub(crate) fn takes<T: ToSchema>(mut self) -> Self {
+        self.doc.body = Some(Shape::of::<T>());
+        self
+    }
+
+    /// Takes these parameters in its query.
+    pub(crate) fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.doc.query = query;
+        self
+    }
+
+    /// Takes these headers.
+    pub(crate) fn headers(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
+        self.doc.headers = headers;
+        self
+    }
+
+    /// Answers one thing.
+    pub(crate) fn answers<T: ToSchema>(mut self, status: u16) -> Self {
+        self.doc.status = status;
+        self.doc.answer = Answer::One(Shape::of::<T>());
+        self
+    }
+
+    /// Answers a page of a list.
+    pub(crate) fn lists<T: ToSchema>(mut self) -> Self {
+        self.doc.answer = Answer::List(Shape::of::<T>());
+        self
+    }
+
+    /// Answers nothing.
+    pub(crate) fn answers_nothing(mut self) -> Self {
+        self.doc.status = 204;
+        self
+    }
+
+    /// Refuses with these codes, beside those that every call has.
+    pub(crate) fn refuses(mut self, codes: &[Code]) -> Self {
+        self.doc.codes.extend_from_slice(codes);
+        self
+    }
+
+    /// The route, for keys of the call's roles alone.
+    pub(crate) fn guarded(self, app: &App) -> MethodRouter<App> {
+        let guard = Guard { app: app.clone(), roles: self.doc.roles };
+        self.route.route_layer(from_fn_with_state(guard, check))
+    }
+}
+
+macro_rules! methods {
+    ($( $name:ident $filter:ident $method:ident; )*) => {$(
+        /// A call of this method.
+        pub(crate) fn $name<H, T>(
+            path: &'static str,
+            summary: &'static str,
+            roles: &'static [Role],
+            handler: H,
+        ) -> Call
+        where
+            H: Handler<T, App>,
+            T: 'static,
+        {
+            let method = (MethodFilter::$filter, HttpMethod::$method);
+            Call::new(method, path, summary, roles, handler)
+        }
+    )*};
+}
+
+methods! {
+    get GET Get;
+    put PUT Put;
+    post POST Post;
+    delete DELETE Delete;
+    patch PATCH Patch;
+}

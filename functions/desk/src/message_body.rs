@@ -1,0 +1,299 @@
+//! The body of `POST /v1/messages`, read into what the rules decide on.
+
+use crate::conversations::conversation_id;
+use crate::input::parse_part;
+use crate::senders::sender_id;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use transom_app::Problem;
+use transom_app::submit::{Recipient, Target};
+use transom_core::code::Code;
+use transom_core::content::{Content, TemplateUse};
+use transom_core::id::{ConversationId, MessageId};
+use transom_core::identity::{Phone, User, UserId};
+use utoipa::ToSchema;
+
+/// The longest name of a kind of content, in characters.
+const KIND_CHARS_MAX: usize = 64;
+/// The longest field that is kept of a content which is refused, in characters.
+const RAW_CHARS_MAX: usize = 1024;
+/// The fields that are kept of it.
+const RAW_FIELDS: [&str; 5] = ["url", "media", "caption", "filename", "content_type"];
+
+/// A message to send.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MessageBody {
+    /// From whom, with `to`; or give `conversation`.
+    #[schema(example = "support")]
+    sender: Option<String>,
+    /// To whom: a phone in E.164, a contact id, or `{"user_id":"US.…"}`.
+    #[schema(value_type = Option<Object>, example = "+919876543210")]
+    to: Option<Value>,
+    /// The conversation, instead of `sender` and `to`.
+    conversation: Option<String>,
+    /// What to send: `{"type":"text","text":…}`, or `{"type":"template","name":…,"language"?,
+    /// "variables":…}` with the variables as a list or map. Other types are refused with
+    /// `content_unsupported`.
+    #[schema(value_type = Object, example = json!({"type": "text", "text": "On its way."}))]
+    content: Value,
+    /// When the window is closed: `refuse` (the default); `hold` and `template` are not
+    /// implemented yet.
+    when_closed: Option<String>,
+    /// The template for `when_closed: template`. Not implemented yet.
+    #[schema(value_type = Option<Object>)]
+    fallback: Option<Value>,
+    /// When the limit is reached: `refuse` (the default); `defer` is not implemented yet.
+    when_limited: Option<String>,
+    /// The message that it answers.
+    reply_to: Option<String>,
+    /// When to send. Not implemented yet.
+    send_at: Option<String>,
+}
+
+/// A message to send, read.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) target: Target,
+    pub(crate) content: Content,
+    pub(crate) reply_to: Option<MessageId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TextBody {
+    #[serde(rename = "type")]
+    _kind: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateBody {
+    #[serde(rename = "type")]
+    _kind: String,
+    name: String,
+    language: Option<String>,
+    variables: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserIdBody {
+    user_id: String,
+}
+
+impl MessageBody {
+    /// Reads everything that the fields hold.
+    pub(crate) fn read(&self) -> Result<Parsed, Problem> {
+        let target = self.target()?;
+        let content = content(&self.content)?;
+        choice("when_closed", self.when_closed.as_deref(), &["hold", "template"])?;
+        choice("when_limited", self.when_limited.as_deref(), &["defer"])?;
+        for (field, is_given) in
+            [("send_at", self.send_at.is_some()), ("fallback", self.fallback.is_some())]
+        {
+            if is_given {
+                return Err(not_yet(field));
+            }
+        }
+        let reply_to = self.reply_to.as_deref().map(MessageId::parse).transpose();
+        let reply_to = reply_to.map_err(|e| Problem::invalid(format!("`reply_to` {e}")))?;
+        Ok(Parsed { target, content, reply_to })
+    }
+
+    fn target(&self) -> Result<Target, Problem> {
+        match (&self.conversation, &self.sender, &self.to) {
+            (Some(id), None, None) => Ok(Target::Conversation(conversation_id(id)?)),
+            (None, Some(sender), Some(to)) => {
+                Ok(Target::Sender { to: recipient(to)?, sender: sender_id(sender)? })
+            }
+            (None, None, _) => Err(Problem::invalid("`sender` is missing; or give `conversation`")),
+            (None, Some(_), None) => Err(Problem::invalid("`to` is missing")),
+            (Some(_), _, _) => Err(Problem::invalid(
+                "`conversation` stands instead of `sender` and `to`; give one or the other",
+            )),
+        }
+    }
+}
+
+fn recipient(to: &Value) -> Result<Recipient, Problem> {
+    let invalid = |detail: String| Problem::new(Code::ContactInvalid, detail);
+    if let Some(text) = to.as_str() {
+        if text.starts_with("ctc_") {
+            let id = ConversationId::from_contact(text);
+            return id.map(Recipient::Contact).map_err(|_| Problem::not_found("such contact"));
+        }
+        let phone = Phone::parse(text).map_err(|e| invalid(format!("`to` {e}")))?;
+        return Ok(Recipient::User(User::Phone(phone)));
+    }
+    if to.is_object() {
+        let UserIdBody { user_id } = parse_part("to", to)?;
+        let id = UserId::parse(&user_id).map_err(|e| invalid(format!("`to.user_id` {e}")))?;
+        return Ok(Recipient::User(User::Id(id)));
+    }
+    Err(Problem::invalid(
+        "`to` must be a phone in E.164, a contact id (`ctc_…`), or {\"user_id\":\"US.…\"}",
+    ))
+}
+
+fn content(value: &Value) -> Result<Content, Problem> {
+    let kind = value.get("type").and_then(Value::as_str);
+    let kind = kind.filter(|k| (1..=KIND_CHARS_MAX).contains(&k.chars().count()));
+    let Some(kind) = kind else {
+        return Err(Problem::invalid(
+            "`content` must be an object with a `type`, such as {\"type\":\"text\",\"text\":\"Hi\"}",
+        ));
+    };
+    match kind {
+        "text" => {
+            let TextBody { text, .. } = parse_part("content", value)?;
+            Ok(Content::Text { text })
+        }
+        "template" => {
+            let TemplateBody { name, language, variables, .. } = parse_part("content", value)?;
+            let variables = variables.as_ref().map(variables_of).transpose()?.unwrap_or_default();
+            Ok(Content::Template(TemplateUse { name, language, variables }))
+        }
+        other => Ok(Content::Unsupported { kind: other.to_owned(), raw: raw(value) }),
+    }
+}
+
+/// What is kept of a content that is refused: enough to see what was meant.
+fn raw(value: &Value) -> BTreeMap<String, String> {
+    let kept = |field: &&str| {
+        let text = value.get(field)?.as_str()?;
+        Some(((*field).to_owned(), text.chars().take(RAW_CHARS_MAX).collect()))
+    };
+    RAW_FIELDS.iter().filter_map(kept).collect()
+}
+
+/// Variables as a list (`1`, `2`, …) or as a map.
+fn variables_of(value: &Value) -> Result<BTreeMap<String, String>, Problem> {
+    if let Some(list) = value.as_array() {
+        let named = list.iter().enumerate().map(|(index, value)| {
+            let text = scalar(&format!("content.variables[{index}]"), value)?;
+            Ok(((index + 1).to_string(), text))
+        });
+        return named.collect();
+    }
+    if let Some(map) = value.as_object() {
+        let named = map.iter().map(|(name, value)| {
+            Ok((name.clone(), scalar(&format!("content.variables.{name}"), value)?))
+        });
+        return named.collect();
+    }
+    if value.is_null() {
+        return Ok(BTreeMap::new());
+    }
+    Err(Problem::invalid("`content.variables` must be a list or a map"))
+}
+
+fn scalar(path: &str, value: &Value) -> Result<String, Problem> {
+    if let Some(text) = value.as_str() {
+        return Ok(text.to_owned());
+    }
+    if value.is_number() {
+        return Ok(value.to_string());
+    }
+    Err(Problem::invalid(format!("`{path}` must be a text or a number")))
+}
+
+fn choice(field: &str, value: Option<&str>, later: &[&str]) -> Result<(), Problem> {
+    match value {
+        None | Some("refuse") => Ok(()),
+        Some(value) if later.contains(&value) => Err(not_yet(&format!("{field}: {value}"))),
+        Some(_) => {
+            let detail = format!("`{field}` must be one of refuse, {}", later.join(", "));
+            Err(Problem::invalid(detail))
+        }
+    }
+}
+
+fn not_yet(field: &str) -> Problem {
+    Problem::new(Code::NotImplemented, format!("`{field}` is not implemented yet; leave it out"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::parse;
+    use serde_json::json;
+
+    fn read(body: &Value) -> Result<Parsed, Problem> {
+        parse::<MessageBody>(body.to_string().as_bytes())?.read()
+    }
+
+    fn with(field: &str, value: Value) -> Value {
+        let mut body = json!({
+            "sender": "support", "to": "+919876543210", "content": {"type": "text", "text": "Hi"},
+        });
+        body[field] = value;
+        body
+    }
+
+    #[test]
+    fn every_recipient_is_read() {
+        for to in [json!("+919876543210"), json!("ctc_abcdefghijklmnopqrstuvw2")] {
+            assert!(read(&with("to", to)).is_ok());
+        }
+        assert!(read(&with("to", json!({"user_id": "US.13491208655302741918"}))).is_ok());
+        let conversation = json!({
+            "conversation": "cnv_abcdefghijklmnopqrstuvw2", "content": {"type": "text", "text": ""},
+        });
+        assert!(read(&conversation).is_ok());
+    }
+
+    #[test]
+    fn variables_are_a_list_or_a_map_of_texts_and_numbers() {
+        let template = |variables: Value| {
+            let content = json!({"type": "template", "name": "t", "variables": variables});
+            read(&with("content", content)).map(|p| p.content)
+        };
+        let expected = |pairs: &[(&str, &str)]| {
+            let variables = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            Ok(Content::Template(TemplateUse { name: "t".to_owned(), language: None, variables }))
+        };
+        assert_eq!(template(json!(["A", 7])), expected(&[("1", "A"), ("2", "7")]));
+        assert_eq!(template(json!({"name": 1.5})), expected(&[("name", "1.5")]));
+        assert_eq!(template(json!([])), expected(&[]));
+        let refused = template(json!(["A", {}])).expect_err("refused");
+        assert!(refused.detail.contains("content.variables[1]"), "{}", refused.detail);
+    }
+
+    #[test]
+    fn other_kinds_are_left_to_the_rules() {
+        let image = json!({"type": "image", "url": "https://example.com/a.png", "caption": "A"});
+        let content = read(&with("content", image)).map(|p| p.content);
+        assert!(
+            matches!(content, Ok(Content::Unsupported { kind, raw }) if kind == "image" && raw.len() == 2)
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        for (field, value, code, named) in [
+            ("to", json!("919876543210"), Code::ContactInvalid, "`to`"),
+            ("to", json!(919), Code::InvalidRequest, "`to`"),
+            ("to", json!({"user": "x"}), Code::InvalidRequest, "`to"),
+            ("to", Value::Null, Code::InvalidRequest, "`to`"),
+            ("content", json!({"text": "Hi"}), Code::InvalidRequest, "`type`"),
+            ("content", json!("Hi"), Code::InvalidRequest, "`content`"),
+            ("content", json!({"type": "text"}), Code::InvalidRequest, "`text`"),
+            ("content", json!({"type": "text", "text": 1}), Code::InvalidRequest, "content.text"),
+            ("content", json!({"type": "text", "text": "", "x": 1}), Code::InvalidRequest, "`x`"),
+            ("when_closed", json!("hold"), Code::NotImplemented, "when_closed"),
+            ("when_closed", json!("wait"), Code::InvalidRequest, "when_closed"),
+            ("when_limited", json!("defer"), Code::NotImplemented, "when_limited"),
+            ("send_at", json!("2026-01-01T00:00:00Z"), Code::NotImplemented, "send_at"),
+            ("reply_to", json!("msg_1"), Code::InvalidRequest, "reply_to"),
+            ("conversation", json!("cnv_x"), Code::InvalidRequest, "conversation"),
+            ("priority", json!(1), Code::InvalidRequest, "priority"),
+        ] {
+            let problem = read(&with(field, value)).expect_err(field);
+            assert_eq!(problem.code, code, "{field}: {}", problem.detail);
+            assert!(problem.detail.contains(named), "{field}: {}", problem.detail);
+        }
+    }
+}

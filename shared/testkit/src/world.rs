@@ -1,0 +1,406 @@
+//! The World: one house per test, in memory, on a clock that stands still.
+
+use crate::Subscriber;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use transom_app::Clock;
+use transom_core::time::{Millis, Timestamp};
+use transom_local::house::{House, Plan};
+use transom_local::sandbox::{PhoneAnswer, PhoneMessage, Sandbox, sign_twilio};
+use transom_local::template::Template;
+use transom_local::transport::Faults;
+use transom_local::{secret, serve};
+
+/// The template of the repository.
+pub const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+/// How a World differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct WorldPlan {
+    /// Another template.
+    pub template: Option<String>,
+    /// A data folder instead of memory.
+    pub data: Option<PathBuf>,
+    /// Leave everything to be set up by the test.
+    pub bare: bool,
+    /// The template's parameters, where they differ from their defaults.
+    pub due_shards: Option<u32>,
+}
+
+/// An answer of the API.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+    /// The content type.
+    pub content_type: String,
+}
+
+impl Answer {
+    /// The problem's code, or nothing.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// A text of the body.
+    #[must_use]
+    pub fn text(&self, field: &str) -> String {
+        self.body[field].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// The whole system, a caller with every right, a customer and a subscriber.
+#[derive(Debug)]
+pub struct World {
+    /// The house.
+    pub house: House,
+    /// Where it answers.
+    pub url: String,
+    /// The administrator's key.
+    pub key: String,
+    /// The subscriber, to everything, as subscription `all`.
+    pub subscriber: Subscriber,
+    http: reqwest::Client,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        crate::record::keep(self.house.actions());
+        self.server.abort();
+    }
+}
+
+/// The usual business number.
+pub const NUMBER: &str = "+14155238886";
+/// The usual customer.
+pub const CUSTOMER: &str = "+919876543210";
+/// The usual account's identifier at Twilio.
+pub const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
+/// The usual account's token.
+pub const AUTH_TOKEN: &str = "token-of-the-usual-account";
+/// When a World begins.
+pub const BEGINNING: i64 = 1_795_168_800_000; // 2026-11-20T10:00:00Z
+
+impl World {
+    /// The usual World: account `tw`, sender `support`, brand `acme`, template `order_ready`.
+    ///
+    /// # Panics
+    /// When it cannot be built: a test has nothing to say then.
+    pub async fn start() -> Self {
+        Self::with(WorldPlan::default()).await
+    }
+
+    /// A World by plan.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub async fn with(plan: WorldPlan) -> Self {
+        #[expect(clippy::expect_used, reason = "a test cannot go on without its world")]
+        Self::try_with(plan).await.expect("the world is built")
+    }
+
+    /// A World by plan, or why not.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub async fn try_with(plan: WorldPlan) -> Result<Self> {
+        transom_boot::clients::install_tls();
+        crate::record::begin();
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let key = "admin_of_the_world".to_owned();
+        let mut parameters = std::collections::BTreeMap::new();
+        parameters.insert("DueShards".to_owned(), plan.due_shards.unwrap_or(2).to_string());
+        let text = plan.template.as_deref().unwrap_or(TEMPLATE);
+        let house = House::build(Plan {
+            template: Template::parse_with(text, &parameters)?,
+            data: plan.data.clone(),
+            clock: Clock::manual(Timestamp::from_millis(BEGINNING)),
+            public_url: url.clone(),
+            own_url: url.clone(),
+            admin_key_sha256: secret::sha256_hex(&key),
+            hold_to_policies: true,
+        })
+        .await?;
+        house.start_pumps();
+        let router = serve::router(&house);
+        let server = tokio::spawn(async move {
+            let _ended = axum::serve(listener, router).await;
+        });
+        let subscriber = Subscriber::start().await?;
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let world = Self { house, url, key, subscriber, http, server };
+        if !plan.bare {
+            world.set_up().await?;
+        }
+        Ok(world)
+    }
+
+    async fn set_up(&self) -> Result<()> {
+        let hook = self.subscriber.url.clone();
+        let calls: [(&str, Value); 5] = [
+            ("/v1/brands/acme", json!({ "name": "Acme", "active": true })),
+            (
+                "/v1/accounts/tw",
+                json!({
+                    "provider": "twilio",
+                    "credentials": { "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN },
+                }),
+            ),
+            ("/v1/senders/support", sender_body(NUMBER)),
+            ("/v1/accounts/tw/templates/order_ready", template_body()),
+            ("/v1/subscriptions/all", json!({ "url": hook, "events": [] })),
+        ];
+        for (path, body) in calls {
+            let answer = self.call("PUT", path, Some(&body)).await;
+            ensure!(
+                (200..300).contains(&answer.status),
+                "PUT {path} was answered {}: {}",
+                answer.status,
+                answer.body
+            );
+        }
+        Ok(())
+    }
+
+    /// The pretend provider.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
+        self.house.sandbox()
+    }
+
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.house.clock().now()
+    }
+
+    /// Makes one call as the administrator.
+    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.call_as(&self.key, method, path, body, &[]).await
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, None).await
+    }
+
+    /// `PUT`.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.call("PUT", path, Some(&body)).await
+    }
+
+    /// `POST`.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call("POST", path, Some(&body)).await
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.call("DELETE", path, None).await
+    }
+
+    /// Makes one call with any key and further headers.
+    pub async fn call_as(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let raw = body.map(|b| b.to_string().into_bytes());
+        self.raw(key, method, path, "application/json", raw, headers).await
+    }
+
+    /// Makes one call with any bytes.
+    ///
+    /// # Panics
+    /// When the house does not answer at all.
+    pub async fn raw(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        #[expect(clippy::expect_used, reason = "a test names a method")]
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if !key.is_empty() {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", content_type).body(body);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        #[expect(clippy::expect_used, reason = "a house that does not answer fails every test")]
+        let response = request.send().await.expect("the house answers");
+        let status = response.status().as_u16();
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        let bytes = response.bytes().await.unwrap_or_default();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Answer { status, body, content_type }
+    }
+
+    /// The usual customer writes a text to the usual number.
+    ///
+    /// # Panics
+    /// When the webhook is not taken.
+    pub async fn customer_writes(&self, text: &str) -> PhoneAnswer {
+        self.writes(CUSTOMER, NUMBER, text).await
+    }
+
+    /// A customer writes a text.
+    ///
+    /// # Panics
+    /// When the webhook is not taken.
+    pub async fn writes(&self, from: &str, to: &str, text: &str) -> PhoneAnswer {
+        #[expect(clippy::expect_used, reason = "a test cannot go on without its customer")]
+        let answer = self
+            .sandbox()
+            .phone_send(PhoneMessage::text(from, to, text))
+            .await
+            .expect("the webhook is posted");
+        assert_eq!(answer.status, 200, "the webhook is taken: {}", answer.body);
+        answer
+    }
+
+    /// Posts a signed form to an account's webhook (or any other path of it).
+    pub async fn signed(&self, path: &str, form: &[(String, String)]) -> Answer {
+        let url = format!("{}{path}", self.url);
+        let signature = sign_twilio(AUTH_TOKEN, &url, form);
+        self.form(path, form, &signature).await
+    }
+
+    /// Posts a form with any signature.
+    pub async fn form(&self, path: &str, form: &[(String, String)], signature: &str) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+            .finish();
+        let headers = [("x-twilio-signature", signature)];
+        let kind = "application/x-www-form-urlencoded";
+        self.raw("", "POST", path, kind, Some(body.into_bytes()), &headers).await
+    }
+
+    /// Sends a text to the usual customer.
+    pub async fn send(&self, text: &str) -> Answer {
+        self.send_to(CUSTOMER, text).await
+    }
+
+    /// Sends a text.
+    pub async fn send_to(&self, to: &str, text: &str) -> Answer {
+        let content = json!({ "type": "text", "text": text });
+        self.post("/v1/messages", json!({ "sender": "support", "to": to, "content": content }))
+            .await
+    }
+
+    /// Sends the usual template.
+    pub async fn send_template(&self, to: &str) -> Answer {
+        let content = json!({
+            "type": "template",
+            "name": "order_ready",
+            "language": "en",
+            "variables": { "1": "Asha", "2": "42" },
+        });
+        self.post("/v1/messages", json!({ "sender": "support", "to": to, "content": content }))
+            .await
+    }
+
+    /// Records a customer's consent.
+    pub async fn opt_in(&self, to: &str) -> Answer {
+        let path = format!("/v1/senders/support/contacts/{to}/opt-in");
+        self.put(&path, json!({ "source": "import" })).await
+    }
+
+    /// A message as the API shows it.
+    pub async fn message(&self, id: &str) -> Value {
+        self.get(&format!("/v1/messages/{id}")).await.body
+    }
+
+    /// The usual customer's conversation.
+    ///
+    /// # Panics
+    /// When there is not exactly one.
+    pub async fn conversation(&self) -> Value {
+        let list = self.get("/v1/conversations").await;
+        let items = list.body["items"].as_array().cloned().unwrap_or_default();
+        assert_eq!(items.len(), 1, "exactly one conversation: {}", list.body);
+        items.into_iter().next().unwrap_or_default()
+    }
+
+    /// The messages of a conversation, newest first.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    pub async fn messages(&self, conversation: &str) -> Vec<Value> {
+        let path = format!("/v1/conversations/{conversation}/messages?limit=200");
+        let answer = self.get(&path).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until everything that was begun is done.
+    ///
+    /// # Panics
+    /// When it does not become quiet.
+    pub async fn settle(&self) {
+        #[expect(clippy::expect_used, reason = "a test that never becomes quiet has failed")]
+        self.house.settle().await.context("the world").expect("the world becomes quiet");
+    }
+
+    /// Moves the clock forward, and runs what becomes due.
+    ///
+    /// # Panics
+    /// When a sweep fails.
+    pub async fn advance(&self, by: Millis) {
+        let target = self.now().plus(by);
+        #[expect(clippy::expect_used, reason = "a test whose sweep fails has failed")]
+        self.house.advance_to(target).await.expect("everything due is done");
+    }
+
+    /// Puts faults on the wire below the functions.
+    pub fn inject(&self, faults: impl Faults + 'static) {
+        self.house.faults().set(Some(Arc::new(faults)));
+    }
+}
+
+/// The usual sender, with any number.
+#[must_use]
+pub fn sender_body(number: &str) -> Value {
+    json!({
+        "account": "tw",
+        "phone": number,
+        "brand": "acme",
+        "template_messaging": true,
+        "messaging_limit": 250,
+    })
+}
+
+/// The usual template.
+#[must_use]
+pub fn template_body() -> Value {
+    json!({
+        "language": "en",
+        "category": "utility",
+        "status": "approved",
+        "body": "Hello {{1}}, your order {{2}} is ready.",
+        "provider_ref": "HX0123456789abcdef0123456789abcdef",
+    })
+}

@@ -1,0 +1,252 @@
+//! Every reason for which a reply is blocked is entered and left through the API; history stays
+//! readable; a refused send makes no provider call and one durable event.
+
+use serde_json::{Value, json};
+use transom_core::time::Millis;
+use transom_testkit::World;
+use transom_testkit::world::{
+    ACCOUNT_SID, AUTH_TOKEN, CUSTOMER, NUMBER, sender_body, template_body,
+};
+
+async fn with_customer() -> World {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    world
+}
+
+/// Asserts that a reply is blocked for this reason and cause, that nothing goes out, that the
+/// refusal is kept and told once, and that history stays readable.
+async fn assert_blocked(world: &World, reason: &str, cause: &str) {
+    world.settle().await;
+    let before = world.sandbox().outbox().len();
+    let told = world.subscriber.of("message.refused").len();
+    let conversation = world.conversation().await;
+    let reply = &conversation["reply"];
+    assert_eq!(reply["allowed"], false, "{conversation}");
+    assert_eq!(reply["reason"], reason);
+    assert_eq!(reply["cause"], cause);
+    assert!(reply["remedy"].as_str().unwrap().ends_with('.'));
+    let id = conversation["id"].as_str().unwrap();
+    let refused = world.send("Blocked?").await;
+    assert_eq!((refused.status, refused.code()), (409, cause), "{}", refused.body);
+    assert_eq!(refused.content_type, "application/problem+json");
+    assert!(refused.text("remedy").ends_with('.'));
+    world.settle().await;
+    assert_eq!(world.sandbox().outbox().len(), before, "no provider call");
+    assert_eq!(world.subscriber.of("message.refused").len(), told + 1, "one event");
+    let items = world.messages(id).await;
+    assert_eq!(items[0]["status"], "refused");
+    assert_eq!(items[0]["failure"]["code"], cause);
+    assert!(items.iter().any(|m| m["content"]["text"] == "Hello"), "history stays readable");
+    let events = world.get(&format!("/v1/conversations/{id}/events?limit=200")).await;
+    let items = events.body["items"].as_array().unwrap();
+    let kept = items.iter().filter(|e| {
+        e["type"] == "message.refused" && e["data"]["message"] == refused.body["message"]
+    });
+    assert_eq!(kept.count(), 1, "one durable event: {}", events.body);
+}
+
+async fn assert_allowed(world: &World) {
+    let conversation = world.conversation().await;
+    assert_eq!(conversation["reply"], json!({ "allowed": true }));
+    let sent = world.send("Allowed.").await;
+    assert_eq!(sent.status, 202, "{}", sent.body);
+    world.settle().await;
+    assert_eq!(world.message(&sent.text("id")).await["status"], "delivered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m136_session_ended_brand_inactive() {
+    let world = with_customer().await;
+    world.put("/v1/brands/acme", json!({ "name": "Acme", "active": false })).await;
+    assert_blocked(&world, "session_ended", "brand_inactive").await;
+    world.put("/v1/brands/acme", json!({ "name": "Acme", "active": true })).await;
+    assert_allowed(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m136_session_ended_brand_deleted() {
+    let world = with_customer().await;
+    assert!(world.delete("/v1/brands/acme").await.status < 300);
+    assert_blocked(&world, "session_ended", "brand_deleted").await;
+    world.put("/v1/brands/acme", json!({ "name": "Acme", "active": true })).await;
+    assert_allowed(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m136_session_ended_brand_mismatch() {
+    let world = with_customer().await;
+    world.put("/v1/brands/other", json!({ "name": "Other", "active": true })).await;
+    let mut sender = sender_body(NUMBER);
+    sender["brand"] = json!("other");
+    assert_eq!(world.put("/v1/senders/support", sender).await.status, 200);
+    assert_blocked(&world, "session_ended", "brand_mismatch").await;
+    world.put("/v1/senders/support", sender_body(NUMBER)).await;
+    assert_allowed(&world).await;
+}
+
+fn account() -> Value {
+    let credentials = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
+    json!({ "provider": "twilio", "credentials": credentials })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m137_d1_integration_removed_and_added_again() {
+    let world = with_customer().await;
+    assert!(world.delete("/v1/accounts/tw").await.status < 300);
+    assert_blocked(&world, "integration_removed", "integration_removed").await;
+    // The same number through another account resumes its conversations.
+    assert_eq!(world.put("/v1/accounts/again", account()).await.status, 201);
+    let mut sender = sender_body(NUMBER);
+    sender["account"] = json!("again");
+    assert!(world.put("/v1/senders/front", sender).await.status < 300);
+    let id = world.conversation().await["id"].as_str().unwrap().to_owned();
+    let content = json!({ "type": "text", "text": "We are back." });
+    let sent = world.post("/v1/messages", json!({ "conversation": id, "content": content })).await;
+    assert_eq!(sent.status, 202, "{}", sent.body);
+    assert_eq!(sent.text("conversation"), id);
+    world.settle().await;
+    assert_eq!(world.message(&sent.text("id")).await["status"], "delivered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m137_the_same_account_put_again_restores() {
+    let world = with_customer().await;
+    world.delete("/v1/accounts/tw?because=removed").await;
+    assert_blocked(&world, "integration_removed", "integration_removed").await;
+    assert!(world.put("/v1/accounts/tw", account()).await.status < 300);
+    assert_allowed(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m138_account_deactivated_and_reactivated() {
+    let world = with_customer().await;
+    assert!(world.post("/v1/accounts/tw/deactivate", json!({})).await.status < 300);
+    assert_blocked(&world, "account_deactivated", "account_deactivated").await;
+    // What customers write meanwhile is not lost.
+    world.customer_writes("Are you closed?").await;
+    assert!(world.post("/v1/accounts/tw/activate", json!({})).await.status < 300);
+    assert_allowed(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m138_account_deleted_is_final() {
+    let world = with_customer().await;
+    assert!(world.delete("/v1/accounts/tw?because=deleted").await.status < 300);
+    assert_blocked(&world, "account_deactivated", "account_deleted").await;
+    let refused = world.post("/v1/accounts/tw/activate", json!({})).await;
+    assert_eq!((refused.status, refused.code()), (409, "account_deleted"));
+    // A new account with the same number resumes.
+    assert_eq!(world.put("/v1/accounts/new", account()).await.status, 201);
+    let mut sender = sender_body(NUMBER);
+    sender["account"] = json!("new");
+    assert!(world.put("/v1/senders/support", sender).await.status < 300);
+    assert_allowed(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m139_session_expired_and_reopened() {
+    let world = with_customer().await;
+    world.advance(Millis::from_hours(24)).await;
+    assert_blocked(&world, "session_expired", "window_expired").await;
+    world.customer_writes("Still there?").await;
+    assert_allowed(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m139_m18_session_never_opened() {
+    let world = World::start().await;
+    let refused = world.send("Hi").await;
+    assert_eq!((refused.status, refused.code()), (409, "window_never_opened"));
+    let conversation = world.conversation().await;
+    assert_eq!(conversation["contact"]["active"], false);
+    assert_eq!(conversation["window"]["state"], "none");
+    assert_blocked(&world, "session_expired", "window_never_opened").await;
+    world.customer_writes("Hello").await;
+    assert_eq!(world.conversation().await["contact"]["active"], true);
+    assert_allowed(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m50_a_deleted_sender_interrupts_its_conversations() {
+    let world = with_customer().await;
+    assert!(world.delete("/v1/senders/support").await.status < 300);
+    let conversation = world.conversation().await;
+    assert_eq!(conversation["status"], "interrupted");
+    assert_eq!(conversation["reply"]["cause"], "interrupted");
+    assert_eq!(world.send("Hi").await.code(), "interrupted");
+    assert!(world.put("/v1/senders/support", sender_body(NUMBER)).await.status < 300);
+    assert_allowed(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_between_queueing_and_the_call_is_asked_again() {
+    let world = World::start().await;
+    assert!(world.opt_in(CUSTOMER).await.status < 300);
+    // The queue is held back by a throttled first message.
+    world.customer_writes("Hello").await;
+    world.sandbox().fail_next(transom_testkit::Fault::Status {
+        status: 429,
+        code: 20429,
+        retry_after_s: Some(60),
+        taken: false,
+    });
+    let first = world.send("one").await;
+    world.settle().await;
+    assert_eq!(world.message(&first.text("id")).await["status"], "deferred");
+    world.post("/v1/accounts/tw/deactivate", json!({})).await;
+    world.advance(Millis::from_seconds(120)).await;
+    let message = world.message(&first.text("id")).await;
+    assert_eq!(message["status"], "refused");
+    assert_eq!(message["failure"]["code"], "account_deactivated");
+    assert!(world.sandbox().outbox().is_empty());
+    assert_eq!(world.subscriber.of("message.refused").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m80_an_opt_out_cancels_what_is_queued() {
+    let world = World::start().await;
+    assert!(world.opt_in(CUSTOMER).await.status < 300);
+    world.sandbox().fail_next(transom_testkit::Fault::Status {
+        status: 429,
+        code: 20429,
+        retry_after_s: Some(600),
+        taken: false,
+    });
+    let sent = world.send_template(CUSTOMER).await;
+    assert_eq!(sent.status, 202, "{}", sent.body);
+    world.settle().await;
+    world.house.clock().advance_to(world.now().plus(Millis::from_seconds(1)));
+    let path = format!("/v1/senders/support/contacts/{CUSTOMER}/opt-in");
+    assert!(world.delete(&path).await.status < 300);
+    world.settle().await;
+    let message = world.message(&sent.text("id")).await;
+    assert_eq!(message["status"], "cancelled", "{message}");
+    assert_eq!(message["failure"]["code"], "opted_out");
+    world.advance(Millis::from_seconds(1200)).await;
+    assert!(world.sandbox().outbox().is_empty(), "no provider call");
+    let limit = world.get("/v1/senders/support/limit").await;
+    assert_eq!(limit.body["used"], 0, "its place is free");
+    assert_eq!(world.send_template(CUSTOMER).await.code(), "opted_out");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m140_calls_are_refused_with_a_reason() {
+    let world = with_customer().await;
+    let body = json!({ "sender": "support", "to": CUSTOMER, "content": { "type": "call" } });
+    let refused = world.post("/v1/messages", body).await;
+    assert_eq!((refused.status, refused.code()), (422, "content_unsupported"));
+    assert!(refused.text("detail").contains("call"), "{}", refused.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m51_a_template_that_is_not_approved_is_refused_by_its_state() {
+    let world = World::start().await;
+    world.opt_in(CUSTOMER).await;
+    let mut template = template_body();
+    template["status"] = json!("paused");
+    assert!(world.put("/v1/accounts/tw/templates/order_ready", template).await.status < 300);
+    let refused = world.send_template(CUSTOMER).await;
+    assert_eq!((refused.status, refused.code()), (409, "template_not_approved"));
+    assert!(refused.text("detail").contains("paused"));
+}

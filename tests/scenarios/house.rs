@@ -1,0 +1,106 @@
+//! What holds for the house itself.
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+use std::collections::BTreeMap;
+
+/// The rooms in the order in which they may import: each only what stands before it.
+const ROOMS: [(&str, u32); 14] = [
+    ("transom-core", 0),
+    ("transom-wire", 1),
+    ("transom-store", 2),
+    ("transom-app", 3),
+    ("transom-boot", 4),
+    ("transom-inbound", 5),
+    ("transom-status", 5),
+    ("transom-sender", 5),
+    ("transom-sweeper", 5),
+    ("transom-desk", 5),
+    ("transom-notifier", 5),
+    ("transom-local", 6),
+    ("transom-testkit", 7),
+    ("transom-tests", 8),
+];
+
+#[test]
+fn imports_run_one_way() {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let rank: BTreeMap<&str, u32> = ROOMS.into_iter().collect();
+    assert_eq!(metadata.packages.len(), ROOMS.len(), "every room has its place in the order");
+    for package in &metadata.packages {
+        let own = rank[package.name.as_str()];
+        for dependency in &package.dependencies {
+            if let Some(other) = rank.get(dependency.name.as_str()) {
+                assert!(*other < own, "{} must not import {}", package.name, dependency.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_lambda_binary_links_an_engine() {
+    let metadata = MetadataCommand::new().exec().unwrap();
+    let resolve = metadata.resolve.as_ref().unwrap();
+    let name = |id: &cargo_metadata::PackageId| metadata[id].name.to_string();
+    let banned = [
+        "dynoxide-rs",
+        "rustack-sqs-core",
+        "rusqlite",
+        "clap",
+        "proptest",
+        "aws-lc-rs",
+        "aws-lc-sys",
+        "openssl-sys",
+    ];
+    for (function, _) in ROOMS.iter().filter(|(_, rank)| *rank == 5) {
+        let root = resolve.nodes.iter().find(|n| name(&n.id) == *function).unwrap();
+        let mut seen = vec![root.id.clone()];
+        let mut next = 0;
+        while let Some(id) = seen.get(next).cloned() {
+            next += 1;
+            let node = resolve.nodes.iter().find(|n| n.id == id).unwrap();
+            for dependency in &node.deps {
+                let normal = dependency.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal);
+                if normal && !seen.contains(&dependency.pkg) {
+                    seen.push(dependency.pkg.clone());
+                }
+            }
+        }
+        for id in &seen {
+            let linked = name(id);
+            assert!(!banned.contains(&linked.as_str()), "{function} links {linked}");
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_no_clock_no_chance_and_no_wire() {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let core = metadata.packages.iter().find(|p| p.name.as_str() == "transom-core").unwrap();
+    let mut names: Vec<&str> = core
+        .dependencies
+        .iter()
+        .filter(|d| d.kind == DependencyKind::Normal)
+        .map(|d| d.name.as_str())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["jiff", "serde", "thiserror"]);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/core/src");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for word in
+            ["SystemTime", "Instant::now", "Timestamp::now", "HashMap", "async fn", "std::env"]
+        {
+            assert!(!text.contains(word), "{} has `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_store_never_scans() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/store/src");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains(".scan()"));
+    }
+}

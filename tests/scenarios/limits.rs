@@ -1,0 +1,128 @@
+//! The rolling limit through the API (M20-M23).
+
+use serde_json::json;
+use transom_core::time::Millis;
+use transom_testkit::World;
+use transom_testkit::world::{NUMBER, sender_body};
+
+fn customer(n: usize) -> String {
+    format!("+9198765{n:05}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m21_six_hundred_parallel_templates_give_exactly_250() {
+    let world = World::start().await;
+    let mut sender = sender_body(NUMBER);
+    sender["rate_per_second"] = json!(1000);
+    world.put("/v1/senders/support", sender).await;
+    // Six hundred sends to a few more users than there are places, each consenting.
+    let users: Vec<String> = (0..600).map(customer).collect();
+    for chunk in users.chunks(50) {
+        let answers = futures::future::join_all(chunk.iter().map(|u| world.opt_in(u))).await;
+        assert!(answers.iter().all(|a| a.status < 300));
+    }
+    let sends = users.iter().map(|user| world.send_template(user));
+    let answers = futures::future::join_all(sends).await;
+    let taken = answers.iter().filter(|a| a.status == 202).count();
+    let refused: Vec<_> = answers.iter().filter(|a| a.status != 202).collect();
+    assert_eq!(taken, 250);
+    for answer in &refused {
+        assert_eq!((answer.status, answer.code()), (429, "limit_reached"), "{}", answer.body);
+        assert!(answer.body["retry_at"].is_string(), "{}", answer.body);
+    }
+    world.settle().await;
+    assert_eq!(world.sandbox().outbox().len(), 250);
+    let limit = world.get("/v1/senders/support/limit").await.body;
+    assert_eq!(
+        (&limit["limit"], &limit["used"], &limit["remaining"]),
+        (&json!(250), &json!(250), &json!(0))
+    );
+    assert!(limit["next_free_at"].is_string());
+    assert!(!world.subscriber.of("limit.reached").is_empty());
+    // M4, M20: replies go on.
+    world.writes(&users[599], NUMBER, "Hello").await;
+    assert_eq!(world.send_to(&users[599], "Hi").await.status, 202);
+    // After 24 hours by the clock all places are free.
+    world.advance(Millis::from_hours(24)).await;
+    let limit = world.get("/v1/senders/support/limit").await.body;
+    assert_eq!(limit["used"], 0, "{limit}");
+    assert_eq!(world.send_template(&users[598]).await.status, 202);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m21_a_place_is_free_again_after_exactly_24_hours() {
+    let world = World::start().await;
+    let mut sender = sender_body(NUMBER);
+    sender["messaging_limit"] = json!(1);
+    world.put("/v1/senders/support", sender).await;
+    for n in 0..2 {
+        world.opt_in(&customer(n)).await;
+    }
+    assert_eq!(world.send_template(&customer(0)).await.status, 202);
+    world.settle().await;
+    let called_at = world.sandbox().outbox()[0].at_ms;
+    // The same user again takes no further place.
+    assert_eq!(world.send_template(&customer(0)).await.status, 202);
+    world.settle().await;
+    let latest = world.sandbox().outbox()[1].at_ms;
+    assert!(latest >= called_at);
+    let until = transom_core::time::Timestamp::from_millis(latest + 86_400_000);
+    world.house.advance_to(until.minus(Millis::new(1))).await.unwrap();
+    let refused = world.send_template(&customer(1)).await;
+    assert_eq!((refused.status, refused.code()), (429, "limit_reached"));
+    world.house.advance_to(until).await.unwrap();
+    assert_eq!(world.send_template(&customer(1)).await.status, 202);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m23_a_template_inside_a_window_and_free_form_take_no_place() {
+    let world = World::start().await;
+    let user = customer(1);
+    world.opt_in(&user).await;
+    world.writes(&user, NUMBER, "Hello").await;
+    let sent = world.send_template(&user).await;
+    assert_eq!(sent.body["counts_against_limit"], false, "{}", sent.body);
+    assert_eq!(sent.body["sent_as"], "session");
+    world.send_to(&user, "Hi").await;
+    world.settle().await;
+    assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d13_a_place_is_given_back_when_the_send_certainly_did_not_happen() {
+    let world = World::start().await;
+    let used = async || world.get("/v1/senders/support/limit").await.body["used"].clone();
+    for n in 0..3 {
+        world.opt_in(&customer(n)).await;
+    }
+    let refused = transom_testkit::Fault::Status {
+        status: 400,
+        code: 63024,
+        retry_after_s: None,
+        taken: false,
+    };
+    world.sandbox().fail_next(refused);
+    world.send_template(&customer(0)).await;
+    world.settle().await;
+    assert_eq!(used().await, 0, "refused: given back");
+    world.sandbox().fail_next(transom_testkit::Fault::DropAfterRequest);
+    world.send_template(&customer(1)).await;
+    world.settle().await;
+    assert_eq!(used().await, 1, "unknown: never given back");
+    world.sandbox().set_autostatus(transom_testkit::AutoStatus::Manual);
+    world.send_template(&customer(2)).await;
+    world.settle().await;
+    assert_eq!(used().await, 2);
+    let sid = world.sandbox().outbox().last().unwrap().sid.clone();
+    world.sandbox().post_status(&sid, "failed", Some(63024)).await.unwrap();
+    world.settle().await;
+    assert_eq!(used().await, 1, "failed before delivery: given back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m71_a_template_without_consent_is_refused() {
+    let world = World::start().await;
+    let refused = world.send_template(&customer(1)).await;
+    assert_eq!((refused.status, refused.code()), (409, "not_opted_in"));
+    assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 0);
+}

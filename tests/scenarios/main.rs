@@ -1,0 +1,21 @@
+//! Scenarios over HTTP through one `World` each.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
+
+mod blocked;
+mod contract;
+mod cost;
+mod faults;
+mod house;
+mod inbound;
+mod limits;
+mod main_road;
+mod order;
+mod pace;
+mod statuses;
+mod store_limits;
+mod template_names;

@@ -1,0 +1,184 @@
+//! The main road, end to end: a customer writes, the window opens, a reply goes out, its
+//! status returns, the window closes.
+
+use serde_json::json;
+use transom_core::time::Millis;
+use transom_testkit::World;
+use transom_testkit::world::CUSTOMER;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m1_m2_a_customer_writes_and_a_reply_reaches_him() {
+    let world = World::start().await;
+    world.customer_writes("Where is my order?").await;
+    let conversation = world.conversation().await;
+    assert_eq!(conversation["sender"], "support");
+    assert_eq!(conversation["window"]["state"], "open");
+    assert_eq!(conversation["window"]["basis"], "receipt");
+    assert_eq!(conversation["window"]["seconds_left"], 86_400);
+    assert_eq!(conversation["reply"], json!({ "allowed": true }));
+    assert_eq!(conversation["contact"]["phone"], CUSTOMER);
+
+    let sent = world.send("On its way.").await;
+    assert_eq!(sent.status, 202, "{}", sent.body);
+    assert_eq!(sent.body["status"], "queued");
+    assert_eq!(sent.body["sent_as"], "session");
+    assert_eq!(sent.body["counts_against_limit"], false);
+    world.settle().await;
+
+    let outbox = world.sandbox().outbox();
+    assert_eq!(outbox.len(), 1, "one provider call");
+    assert_eq!(outbox[0].body, "On its way.");
+    assert_eq!(outbox[0].to, CUSTOMER);
+    let message = world.message(&sent.text("id")).await;
+    assert_eq!(message["status"], "delivered", "{message}");
+    let statuses: Vec<&str> = message["statuses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["status"].as_str().unwrap())
+        .collect();
+    for expected in ["accepted", "sent", "delivered"] {
+        assert!(statuses.contains(&expected), "{statuses:?}");
+    }
+    let items = world.messages(conversation["id"].as_str().unwrap()).await;
+    assert_eq!(items.len(), 2);
+    assert_eq!(items[1]["content"], json!({ "type": "text", "text": "Where is my order?" }));
+    assert_eq!(items[1]["status"], "received");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u6_the_window_is_about_to_close_and_closes_with_one_event_each() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    world.advance(Millis::from_hours(24)).await;
+    let expiring = world.subscriber.of("window.expiring");
+    let expired = world.subscriber.of("window.expired");
+    assert_eq!((expiring.len(), expired.len()), (1, 1));
+    assert_eq!(expiring[0].body["data"]["threshold_s"], 7200);
+    assert_eq!(expiring[0].body["data"]["to"], "agent");
+    assert_eq!(expiring[0].body["data"]["closes_unstaffed"], false);
+    assert_ne!(expiring[0].id(), expired[0].id());
+    let conversation = world.conversation().await;
+    assert_eq!(conversation["window"]["state"], "expired");
+    assert_eq!(conversation["reply"]["reason"], "session_expired");
+    assert_eq!(conversation["reply"]["cause"], "window_expired");
+    // Sweeping again tells nothing twice.
+    world.advance(Millis::from_hours(24)).await;
+    assert_eq!(world.subscriber.of("window.expired").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u6_a_new_message_cancels_the_notice_that_was_due() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    world.advance(Millis::from_hours(10)).await;
+    world.customer_writes("Anybody there?").await;
+    world.advance(Millis::from_hours(20)).await;
+    assert!(world.subscriber.of("window.expiring").is_empty());
+    world.advance(Millis::from_hours(4)).await;
+    assert_eq!(world.subscriber.of("window.expiring").len(), 1);
+    assert_eq!(world.subscriber.of("window.expired").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m13_the_state_is_expiring_before_it_is_expired() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    let state = async || world.conversation().await["window"]["state"].as_str().unwrap().to_owned();
+    world.advance(Millis::new(22 * 3_600_000 - 1)).await;
+    assert_eq!(state().await, "open");
+    world.advance(Millis::new(1)).await;
+    assert_eq!(state().await, "expiring");
+    world.advance(Millis::new(2 * 3_600_000 - 1)).await;
+    assert_eq!(state().await, "expiring");
+    world.advance(Millis::new(1)).await;
+    assert_eq!(state().await, "expired");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_event_is_signed_and_carries_its_id() {
+    let world = World::start().await;
+    let made = world
+        .put(
+            "/v1/subscriptions/signed",
+            json!({ "url": world.subscriber.url, "events": ["message.received"] }),
+        )
+        .await;
+    let secret = made.text("secret");
+    assert!(secret.starts_with("whsec_"), "{}", made.body);
+    world.customer_writes("Hello").await;
+    world.settle().await;
+    let heard = world.subscriber.of("message.received");
+    assert_eq!(heard.len(), 2, "one for each subscription");
+    let matching = heard.iter().filter(|h| {
+        let timestamp: i64 = h.headers["webhook-timestamp"].parse().unwrap();
+        let signature = transom_app::notify::sign(&secret, h.id(), timestamp, &h.raw).unwrap();
+        assert_eq!(h.headers["webhook-id"], h.id());
+        h.headers["webhook-signature"] == signature
+    });
+    assert_eq!(matching.count(), 1, "exactly the one of this secret");
+    assert_eq!(heard[0].id(), heard[1].id());
+    assert_eq!(heard[0].body["data"]["message"]["content"]["text"], "Hello");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_that_fails_is_told_again_with_the_same_id() {
+    let world = World::start().await;
+    world.subscriber.fail_next(2);
+    world.customer_writes("Hello").await;
+    world.settle().await;
+    world.advance(Millis::from_seconds(600)).await;
+    let mut refused: Vec<String> =
+        world.subscriber.refused().iter().map(|h| h.id().to_owned()).collect();
+    let mut heard: Vec<String> =
+        world.subscriber.heard().iter().map(|h| h.id().to_owned()).collect();
+    refused.sort();
+    heard.sort();
+    heard.dedup();
+    for id in &refused {
+        assert!(heard.contains(id), "a refused event came again");
+    }
+    assert_eq!(world.subscriber.of("message.received").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_that_stays_away_for_a_day_finds_the_delivery_parked() {
+    let world = World::start().await;
+    world.subscriber.fail_next(100_000);
+    world.customer_writes("Hello").await;
+    world.advance(Millis::from_hours(27)).await;
+    let store = &world.house.operator().store;
+    let kept = store.deliveries("all", None, 200).await.unwrap();
+    let received = kept.iter().find(|d| d.body.contains("message.received")).unwrap();
+    assert_eq!(received.state, transom_store::DeliveryState::Parked);
+    assert!(received.tries > 5);
+    assert_eq!(received.due_at, None, "nothing tries it again by itself");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m4_m20_a_window_takes_any_number_of_replies_whatever_the_limit() {
+    let world = World::start().await;
+    let mut sender = transom_testkit::world::sender_body(transom_testkit::world::NUMBER);
+    sender["messaging_limit"] = json!(0);
+    assert_eq!(world.put("/v1/senders/support", sender).await.status, 200);
+    world.customer_writes("Hello").await;
+    for n in 0..40 {
+        let sent = world.send(&format!("reply {n}")).await;
+        assert_eq!(sent.status, 202, "{}", sent.body);
+    }
+    world.settle().await;
+    assert_eq!(world.sandbox().outbox().len(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m10_u13_each_number_has_its_own_windows() {
+    let world = World::start().await;
+    let other = transom_testkit::world::sender_body("+14155238887");
+    assert_eq!(world.put("/v1/senders/sales", other).await.status, 201);
+    world.customer_writes("Hello").await;
+    let content = json!({ "type": "text", "text": "Hi" });
+    let body = json!({ "sender": "sales", "to": CUSTOMER, "content": content });
+    let refused = world.post("/v1/messages", body).await;
+    assert_eq!((refused.status, refused.code()), (409, "window_never_opened"));
+    assert_eq!(world.send("Hi").await.status, 202);
+}

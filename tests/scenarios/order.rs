@@ -1,0 +1,164 @@
+//! Order, one call per attempt, and the same key the same answer.
+
+use serde_json::json;
+use transom_core::time::Millis;
+use transom_testkit::world::CUSTOMER;
+use transom_testkit::{Fault, World};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f14_five_hundred_sends_of_one_conversation_reach_the_provider_in_order() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    for n in 0..500 {
+        let sent = world.send(&format!("{n:03}")).await;
+        assert_eq!(sent.status, 202, "{}", sent.body);
+    }
+    world.settle().await;
+    let bodies: Vec<String> = world.sandbox().outbox().into_iter().map(|e| e.body).collect();
+    let expected: Vec<String> = (0..500).map(|n| format!("{n:03}")).collect();
+    assert_eq!(bodies, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f14_a_throttled_message_is_not_overtaken() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    world.sandbox().fail_next(Fault::Status {
+        status: 429,
+        code: 20429,
+        retry_after_s: Some(30),
+        taken: false,
+    });
+    for n in 0..5 {
+        world.send(&format!("{n}")).await;
+        world.settle().await;
+    }
+    assert!(world.sandbox().outbox().is_empty(), "all wait behind the first");
+    world.advance(Millis::from_seconds(300)).await;
+    let bodies: Vec<String> = world.sandbox().outbox().into_iter().map(|e| e.body).collect();
+    assert_eq!(bodies, ["0", "1", "2", "3", "4"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f5_a_lost_connection_is_unknown_and_never_repeated() {
+    let world = World::start().await;
+    world.sandbox().set_autostatus(transom_testkit::AutoStatus::None);
+    world.customer_writes("Hello").await;
+    for fault in [Fault::DropAfterRequest, Fault::Garbage] {
+        world.sandbox().clear_outbox();
+        world.sandbox().fail_next(fault);
+        let sent = world.send("once").await;
+        world.settle().await;
+        assert_eq!(world.message(&sent.text("id")).await["status"], "unknown");
+        world.advance(Millis::from_hours(2)).await;
+        assert_eq!(world.sandbox().outbox().len(), 1, "never sent again by itself");
+        assert_eq!(world.message(&sent.text("id")).await["status"], "unknown");
+    }
+    assert_eq!(world.subscriber.of("message.unknown").len(), 2);
+    assert_eq!(world.conversation().await["undelivered"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f9_a_retry_is_a_new_attempt_and_clears_nothing_by_itself() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    let fault = Fault::Status { status: 400, code: 63024, retry_after_s: None, taken: false };
+    world.sandbox().fail_next(fault);
+    let id = world.send("Hi").await.text("id");
+    world.settle().await;
+    assert_eq!(world.message(&id).await["status"], "failed");
+    let retried = world.post(&format!("/v1/messages/{id}/retry"), json!({})).await;
+    assert_eq!(retried.status, 202, "{}", retried.body);
+    world.settle().await;
+    let message = world.message(&id).await;
+    assert_eq!(message["status"], "delivered");
+    let statuses = message["statuses"].as_array().unwrap();
+    assert!(statuses.iter().any(|s| s["status"] == "failed"), "the old attempt's facts stay");
+    assert_eq!(world.sandbox().outbox().len(), 1);
+    let again = world.post(&format!("/v1/messages/{id}/retry"), json!({})).await;
+    assert_eq!((again.status, again.code()), (409, "not_retryable"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_key_gives_the_same_answer_and_one_call() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    let content = json!({ "type": "text", "text": "once" });
+    let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
+    let headers = [("idempotency-key", "order-42")];
+    let send = || world.call_as(&world.key, "POST", "/v1/messages", Some(&body), &headers);
+    let first = send().await;
+    assert_eq!(first.status, 202, "{}", first.body);
+    for _ in 0..3 {
+        let again = send().await;
+        assert_eq!((again.status, &again.body), (202, &first.body));
+    }
+    let parallel = futures::future::join_all((0..20).map(|_| send())).await;
+    assert!(parallel.iter().all(|a| a.body == first.body));
+    world.settle().await;
+    assert_eq!(world.sandbox().outbox().len(), 1);
+    let other = json!({ "sender": "support", "to": CUSTOMER, "content": { "type": "text", "text": "two" } });
+    let mismatch = world.call_as(&world.key, "POST", "/v1/messages", Some(&other), &headers).await;
+    assert_eq!((mismatch.status, mismatch.code()), (422, "idempotency_mismatch"));
+    // A day later the key is free again.
+    world.advance(Millis::from_hours(24)).await;
+    world.customer_writes("Again").await;
+    let later = send().await;
+    assert_eq!(later.status, 202);
+    assert_ne!(later.body["id"], first.body["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e7_parallel_first_requests_with_one_key_make_one_message() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    let content = json!({ "type": "text", "text": "once" });
+    let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
+    let headers = [("idempotency-key", "k")];
+    let sends =
+        (0..30).map(|_| world.call_as(&world.key, "POST", "/v1/messages", Some(&body), &headers));
+    for answer in futures::future::join_all(sends).await {
+        let fine = answer.status == 202 || answer.code() == "idempotency_in_progress";
+        assert!(fine, "{} {}", answer.status, answer.body);
+    }
+    world.settle().await;
+    assert_eq!(world.sandbox().outbox().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_with_a_key_is_repeated_and_kept_once() {
+    let world = World::start().await;
+    let content = json!({ "type": "text", "text": "Hi" });
+    let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
+    let headers = [("idempotency-key", "k")];
+    let send = || world.call_as(&world.key, "POST", "/v1/messages", Some(&body), &headers);
+    let first = send().await;
+    assert_eq!((first.status, first.code()), (409, "window_never_opened"));
+    let again = send().await;
+    assert_eq!((again.status, &again.body), (409, &first.body));
+    assert_eq!(again.content_type, "application/problem+json");
+    let conversation = world.conversation().await;
+    assert_eq!(world.messages(conversation["id"].as_str().unwrap()).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queued_message_is_cancelled_before_its_call() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    world.sandbox().fail_next(Fault::Status {
+        status: 429,
+        code: 20429,
+        retry_after_s: Some(600),
+        taken: false,
+    });
+    let id = world.send("Hi").await.text("id");
+    world.settle().await;
+    let cancelled = world.post(&format!("/v1/messages/{id}/cancel"), json!({})).await;
+    assert_eq!((cancelled.status, &cancelled.body["status"]), (200, &json!("cancelled")));
+    world.advance(Millis::from_seconds(1200)).await;
+    assert!(world.sandbox().outbox().is_empty());
+    let sent = world.send("Hi").await.text("id");
+    world.settle().await;
+    let late = world.post(&format!("/v1/messages/{sent}/cancel"), json!({})).await;
+    assert_eq!((late.status, late.code()), (409, "not_cancellable"));
+}
