@@ -96,7 +96,7 @@ async fn m137_d1_integration_removed_and_added_again() {
     assert!(world.delete("/v1/accounts/tw").await.status < 300);
     assert_blocked(&world, "integration_removed", "integration_removed").await;
     // The same number through another account resumes its conversations.
-    assert_eq!(world.put("/v1/accounts/again", account()).await.status, 201);
+    assert!(world.put("/v1/accounts/again", account()).await.status < 300);
     let mut sender = sender_body(NUMBER);
     sender["account"] = json!("again");
     assert!(world.put("/v1/senders/front", sender).await.status < 300);
@@ -137,7 +137,7 @@ async fn m138_account_deleted_is_final() {
     let refused = world.post("/v1/accounts/tw/activate", json!({})).await;
     assert_eq!((refused.status, refused.code()), (409, "account_deleted"));
     // A new account with the same number resumes.
-    assert_eq!(world.put("/v1/accounts/new", account()).await.status, 201);
+    assert!(world.put("/v1/accounts/new", account()).await.status < 300);
     let mut sender = sender_body(NUMBER);
     sender["account"] = json!("new");
     assert!(world.put("/v1/senders/support", sender).await.status < 300);

@@ -1,6 +1,6 @@
 //! Statuses in any order, repeated, early, late, of another account.
 
-use proptest::prelude::*;
+use proptest::strategy::{Strategy, ValueTree};
 use serde_json::{Value, json};
 use transom_testkit::sign;
 use transom_testkit::world::{ACCOUNT_SID, CUSTOMER, NUMBER};
@@ -123,7 +123,7 @@ async fn a_callback_of_one_account_never_touches_anothers_message() {
     let credentials =
         json!({ "account_sid": "AC99999999999999999999999999999999", "auth_token": "other" });
     let body = json!({ "provider": "twilio", "credentials": credentials });
-    assert_eq!(world.put("/v1/accounts/other", body).await.status, 201);
+    assert!(world.put("/v1/accounts/other", body).await.status < 300);
     let path = format!("/status/twilio/other?ref={id}.1");
     let form = callback(&sid, "read", None);
     let signature = sign("other", &format!("{}{path}", world.url), &form);

@@ -106,6 +106,10 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(Problem::invalid("the body is not UTF-8"));
     }
+    // A struct would be read from a list of its fields too; no body of the contract is a list.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("the body cannot be read: it must be a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -209,6 +213,7 @@ mod tests {
         let deep = format!(r#"{{"inner":{deep}}}"#);
         assert!(!why(deep.as_bytes()).is_empty());
         assert!(parse::<serde_json::Value>(deep.as_bytes()).is_err());
+        assert!(why(b"[[]]").contains("JSON object"));
     }
 
     #[test]

@@ -39,7 +39,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_CHARS: usize = 16;
 
 /// The API on `app`.
-#[must_use]
 pub fn router(app: App) -> Router {
     let mut routes = Router::new().route("/openapi.json", get(openapi::show));
     for call in calls() {

@@ -18,7 +18,7 @@ const POLL_SECONDS: i32 = 10;
 /// How long a failed poll waits before the next.
 const POLL_AGAIN: Duration = Duration::from_millis(200);
 /// How long [`House::settle`] waits for quiet, in real time, before it says what is not.
-const SETTLE_WITHIN: Duration = Duration::from_secs(120);
+const SETTLE_WITHIN: Duration = Duration::from_secs(20);
 /// How long an idle look at the queues waits before the next.
 const SETTLE_LOOK: Duration = Duration::from_millis(3);
 

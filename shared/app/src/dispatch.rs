@@ -327,12 +327,10 @@ impl App {
                 Err(_) => tokio::time::sleep(Millis::new(100 << tries).to_std()).await,
             }
         }
-        let mut before = message.clone();
-        before.phase = Phase::Answered;
         let reference = Reference { message: id, attempt: message.attempt };
         let now = fact.at;
         tracing::info!(outcome = kind.as_str(), message = %reference.message, sender = %message.sender, code = fact.code.as_deref().unwrap_or_default(), "provider call");
-        self.after_fact(&context.account, &reference, &before, kind, &fact, now).await
+        self.after_fact(&context.account, &reference, message, kind, &fact, now).await
     }
 
     /// A call whose answer nobody recorded: never repeated, always visible.

@@ -88,7 +88,8 @@ impl App {
         if kind == FactKind::Failed {
             self.after_failure(account, reference, &after, fact, now).await?;
         }
-        let was = before.status().is_undelivered();
+        // A retry's first evidence also clears the mark that its earlier attempt left.
+        let was = before.status().is_undelivered() || reference.attempt > 1;
         let is = after.status().is_undelivered();
         if is {
             self.store.put_undelivered(id).await?;

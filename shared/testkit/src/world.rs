@@ -112,6 +112,9 @@ impl World {
     pub async fn try_with(plan: WorldPlan) -> Result<Self> {
         transom_boot::clients::install_tls();
         crate::record::begin();
+        if std::env::var_os("TRANSOM_LOG").is_some() {
+            transom_boot::logs::start_terminal("info");
+        }
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let key = "admin_of_the_world".to_owned();

@@ -147,7 +147,7 @@ impl App {
         sender.brand = brand;
         for _ in 0..ROUNDS_MAX {
             let known = self.store.sender(&id).await?;
-            let owner = self.owner_of(&sender).await?;
+            let owner = self.owner_of(&sender, now).await?;
             if let Some(known) = &known {
                 check_phone(known, &sender)?;
                 sender.restricted_until = known.sender.restricted_until;
@@ -192,8 +192,8 @@ impl App {
         let known = record.clone();
         record.sender.deleted_at = Some(now);
         record.updated_at = now;
-        let owner = self.store.sender_of_number(&record.sender.phone).await?;
-        if self.store.put_sender(&record, owner.as_ref()).await? == Updated::Changed {
+        // Only while the number is still its own.
+        if self.store.put_sender(&record, Some(&record.sender.id)).await? == Updated::Changed {
             return Err(contended("sender"));
         }
         self.tell_sender(&record, Some(&known), now).await.map(|_| ())
@@ -231,7 +231,11 @@ impl App {
 
     /// Whom the number belongs to now; refused when that is another sender in use (D1: a number
     /// may move once its sender is deleted or its account is gone).
-    async fn owner_of(&self, sender: &Sender) -> Result<Option<SenderId>, AppError> {
+    async fn owner_of(
+        &self,
+        sender: &Sender,
+        now: Timestamp,
+    ) -> Result<Option<SenderId>, AppError> {
         let owner = self.store.sender_of_number(&sender.phone).await?;
         let Some(other) = owner.as_ref().filter(|o| **o != sender.id) else { return Ok(owner) };
         let Some(record) = self.store.sender(other).await? else { return Ok(owner) };
@@ -244,7 +248,22 @@ impl App {
             let detail = format!("`phone` belongs to sender `{other}`; delete that one first");
             return Err(Problem::invalid(detail).into());
         }
+        if record.sender.deleted_at.is_none() {
+            self.retire(record, now).await?;
+        }
         Ok(owner)
+    }
+
+    /// A sender whose account is gone gives its number up before another takes it; were it left
+    /// in use, its next change would take the number back.
+    async fn retire(&self, mut record: SenderRecord, now: Timestamp) -> Result<(), AppError> {
+        let id = record.sender.id.clone();
+        record.sender.deleted_at = Some(now);
+        record.updated_at = now;
+        match self.store.put_sender(&record, Some(&id)).await? {
+            Updated::Done => Ok(()),
+            Updated::Changed => Err(contended("number")),
+        }
     }
 
     async fn tell_sender(

@@ -125,8 +125,8 @@ impl App {
             None => Threshold::default_ladder(),
         };
         record.updated_at = now;
-        let owner = self.store.sender_of_number(&record.sender.phone).await?;
-        if self.store.put_sender(&record, owner.as_ref()).await? == Updated::Changed {
+        // Only while the number is still its own.
+        if self.store.put_sender(&record, Some(&record.sender.id)).await? == Updated::Changed {
             return Err(contended("sender"));
         }
         Ok(SettingsView::from(&record))
