@@ -241,7 +241,7 @@ async fn one_number_belongs_to_one_live_sender() {
     assert_eq!(world.put("/v1/senders/second", wrong.clone()).await.status, 400);
     wrong["phone"] = json!("+14155238887");
     wrong["account"] = json!("nobody");
-    assert_eq!(world.put("/v1/senders/second", wrong).await.status, 404);
+    assert_eq!(world.put("/v1/senders/second", wrong).await.status, 400);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

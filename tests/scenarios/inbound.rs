@@ -123,7 +123,7 @@ async fn m137_a_removed_account_or_unknown_number_is_an_outcome_not_silence() {
     let mut form = text_form(&sid(1), CUSTOMER, "Hello");
     form.iter_mut().find(|(k, _)| k == "To").unwrap().1 = "whatsapp:+14150000000".into();
     assert_eq!(world.signed(WEBHOOK, &form).await.status, 200);
-    assert_eq!(world.delete("/v1/accounts/tw?because=removed").await.status, 200);
+    assert!(world.delete("/v1/accounts/tw?because=removed").await.status < 300);
     assert_eq!(world.signed(WEBHOOK, &text_form(&sid(2), CUSTOMER, "Hello")).await.status, 200);
     assert_eq!(world.get("/v1/conversations").await.body["items"], json!([]));
     let account = transom_core::id::AccountId::parse("tw").unwrap();
@@ -137,13 +137,13 @@ async fn m137_a_removed_account_or_unknown_number_is_an_outcome_not_silence() {
 async fn a_token_in_rotation_is_accepted_beside_the_new_one() {
     let world = World::start().await;
     let form = text_form(&sid(1), CUSTOMER, "Hello");
-    let credentials = json!({ "account_sid": transom_testkit::world::ACCOUNT_SID, "auth_token": "the new token" });
+    let credentials = json!({ "account_sid": transom_testkit::world::ACCOUNT_SID, "auth_token": "the-new-token" });
     let body = json!({ "provider": "twilio", "credentials": credentials });
     assert_eq!(world.put("/v1/accounts/tw", body).await.status, 200);
     assert_eq!(world.signed(WEBHOOK, &form).await.status, 200, "the old token");
     let url = format!("{}{WEBHOOK}", world.url);
     let form = text_form(&sid(2), CUSTOMER, "Hello");
-    assert_eq!(world.form(WEBHOOK, &form, &sign("the new token", &url, &form)).await.status, 200);
+    assert_eq!(world.form(WEBHOOK, &form, &sign("the-new-token", &url, &form)).await.status, 200);
 }
 
 /// Every kind of the provider arrives as one item with its content (F6, M30, M120).

@@ -92,6 +92,7 @@ impl House {
             tables: &tables,
             queues: &queues,
             keys: &keys,
+            entropy: transom_boot::clients::system_entropy(),
             log: ActionLog::default(),
             faults: FaultSlot::default(),
         };
@@ -267,6 +268,8 @@ struct Builder<'a> {
     tables: &'a DynamoEngine,
     queues: &'a QueueEngine,
     keys: &'a KeyRing,
+    /// One for all functions, so that messages of one millisecond keep their order across them.
+    entropy: transom_app::Entropy,
     log: ActionLog,
     faults: FaultSlot,
 }
@@ -313,6 +316,7 @@ impl Builder<'_> {
             },
             keys: self.keys.clone(),
             clock: self.plan.clock.clone(),
+            entropy: self.entropy.clone(),
             local: true,
         };
         let mut app = build_app(&settings, &seams)?;

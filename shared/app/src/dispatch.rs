@@ -297,6 +297,10 @@ impl App {
                 let wait = after.unwrap_or_else(|| backoff(message.enqueue));
                 let until = self.clock.now().plus(wait);
                 tracing::warn!(outcome = "throttled", message = ?message.id.as_ref().map(ToString::to_string), code, "put off");
+                // First the hold, so that no later message slips through between the two writes.
+                if let Some(id) = &message.id {
+                    self.store.hold_back(&id.conversation(), until).await?;
+                }
                 self.put_off(message, Phase::Sending, until).await
             }
         }
@@ -349,8 +353,6 @@ impl App {
         until: Timestamp,
     ) -> Result<(), AppError> {
         let Some(id) = &message.id else { return Ok(()) };
-        // First the hold, so that no later message slips through between the two writes.
-        self.store.hold_back(&id.conversation(), until).await?;
         self.store.defer(id, from, until).await?;
         Ok(())
     }

@@ -36,6 +36,8 @@ pub struct Seams {
     pub keys: KeyRing,
     /// The clock.
     pub clock: Clock,
+    /// The source of randomness; it also orders the messages that one process makes.
+    pub entropy: Entropy,
     /// Whether this is local mode.
     pub local: bool,
 }
@@ -115,7 +117,7 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
         provider: ProviderClient::new()?,
         outbound: OutboundClient::new(seams.local)?,
         clock: seams.clock.clone(),
-        entropy: system_entropy(),
+        entropy: seams.entropy.clone(),
         config: Arc::new(Config {
             public_url: settings.public_url.clone(),
             status_path: settings.status_path.clone(),
@@ -158,6 +160,7 @@ pub async fn app_from_lambda() -> Result<App, BootError> {
         },
         keys,
         clock: Clock::system(),
+        entropy: system_entropy(),
         local: false,
     };
     let app = build_app(&settings, &seams)?;
