@@ -7,7 +7,8 @@ use transom_testkit::world::{ACCOUNT_SID, AUTH_TOKEN, CUSTOMER, NUMBER, sender_b
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_error_is_a_problem_document_with_a_code() {
     let world = World::start().await;
-    let cases: [(&str, &str, &str, Option<&str>, u16, &str); 12] = [
+    type Case<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, u16, &'a str);
+    let cases: [Case<'_>; 12] = [
         ("GET", "/v1/messages/msg_nothing", "application/json", None, 404, "not_found"),
         (
             "GET",

@@ -127,3 +127,45 @@ async fn m71_a_template_without_consent_is_refused() {
     assert_eq!((refused.status, refused.code()), (409, "not_opted_in"));
     assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 0);
 }
+
+/// A place may age out while its message waits: it is taken again just before the call, or the
+/// message is refused when none is free.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_that_ages_out_in_the_queue_is_taken_again_before_the_call() {
+    let world = World::start().await;
+    let mut sender = sender_body(NUMBER);
+    sender["messaging_limit"] = json!(1);
+    world.put("/v1/senders/support", sender).await;
+    for n in 0..2 {
+        world.opt_in(&customer(n)).await;
+    }
+    let waits = transom_testkit::Fault::Status {
+        status: 429,
+        code: 20429,
+        retry_after_s: Some(86_400),
+        taken: false,
+    };
+    world.sandbox().fail_next(waits.clone());
+    let first = world.send_template(&customer(0)).await.text("id");
+    world.settle().await;
+    assert_eq!(world.message(&first).await["status"], "deferred");
+    world.advance(Millis::from_seconds(86_500)).await;
+    assert_eq!(world.message(&first).await["status"], "delivered", "taken again");
+    assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1);
+
+    world.advance(Millis::from_hours(25)).await;
+    world.sandbox().fail_next(waits);
+    let second = world.send_template(&customer(0)).await.text("id");
+    world.settle().await;
+    // Its place ages out, and another user takes it before the second call.
+    let before = world.now().plus(Millis::new(86_400_000 + 1));
+    world.house.clock().advance_to(before);
+    let other = world.send_template(&customer(1)).await;
+    assert_eq!(other.status, 202, "{}", other.body);
+    world.settle().await;
+    world.advance(Millis::from_seconds(600)).await;
+    let message = world.message(&second).await;
+    assert_eq!(message["status"], "refused", "{message}");
+    assert_eq!(message["failure"]["code"], "limit_reached");
+    assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1);
+}

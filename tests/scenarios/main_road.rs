@@ -182,3 +182,68 @@ async fn m10_u13_each_number_has_its_own_windows() {
     assert_eq!((refused.status, refused.code()), (409, "window_never_opened"));
     assert_eq!(world.send("Hi").await.status, 202);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parked_delivery_is_replayed_by_an_operator() {
+    let world = World::start().await;
+    world.subscriber.fail_next(100_000);
+    world.customer_writes("Hello").await;
+    world.advance(Millis::from_hours(27)).await;
+    world.subscriber.fail_next(0);
+    let parked = world.get("/v1/deliveries?state=parked").await;
+    let items = parked.body["items"].as_array().unwrap().clone();
+    assert!(!items.is_empty(), "{}", parked.body);
+    for item in &items {
+        let path = format!("/v1/deliveries/{}/replay", item["id"].as_str().unwrap());
+        assert_eq!(world.post(&path, json!({})).await.status, 202);
+    }
+    world.advance(Millis::from_seconds(60)).await;
+    let mut heard: Vec<String> =
+        world.subscriber.heard().iter().map(|h| h.id().to_owned()).collect();
+    heard.sort();
+    let mut wanted: Vec<&str> = items.iter().map(|i| i["event"].as_str().unwrap()).collect();
+    wanted.sort_unstable();
+    assert_eq!(heard, wanted, "each once, with its own id");
+    let left = world.get("/v1/deliveries?state=parked").await;
+    assert_eq!(left.body["items"], json!([]));
+    assert_eq!(world.post("/v1/deliveries/dlv_none/replay", json!({})).await.status, 404);
+    assert_eq!(world.get("/v1/deliveries?state=lost").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversation_is_opened_once_whoever_begins_it() {
+    let world = World::start().await;
+    // Consent first, then the business writes, then the customer.
+    assert!(world.opt_in(CUSTOMER).await.status < 300);
+    world.settle().await;
+    assert!(world.subscriber.of("conversation.opened").is_empty(), "a contact is no conversation");
+    world.send_template(CUSTOMER).await;
+    world.customer_writes("Hello").await;
+    world.settle().await;
+    assert_eq!(world.subscriber.of("conversation.opened").len(), 1);
+    // Consent first, then the customer.
+    let other = "+919876500002";
+    world.opt_in(other).await;
+    world.writes(other, transom_testkit::world::NUMBER, "Hello").await;
+    world.settle().await;
+    assert_eq!(world.subscriber.of("conversation.opened").len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_names_our_message() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    let sent = world.send("Which colour?").await.text("id");
+    world.settle().await;
+    let sid = world.sandbox().outbox()[0].sid.clone();
+    let mut message =
+        transom_testkit::PhoneMessage::text(CUSTOMER, transom_testkit::world::NUMBER, "Blue");
+    message.reply_to = Some(sid);
+    assert_eq!(world.sandbox().phone_send(message).await.unwrap().status, 200);
+    let id = world.conversation().await["id"].as_str().unwrap().to_owned();
+    let items = world.messages(&id).await;
+    assert_eq!(
+        (&items[0]["content"]["text"], &items[0]["reply_to"]),
+        (&json!("Blue"), &json!(sent))
+    );
+}

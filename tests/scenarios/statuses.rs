@@ -168,3 +168,54 @@ async fn m9_statuses_of_a_template_do_not_open_a_window() {
     world.customer_writes("Thanks").await;
     assert_eq!(world.send("Hi").await.status, 202);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_paths_take_both_kinds_and_do_the_same() {
+    for (road, at) in [("/webhooks/twilio/tw", "inbound"), ("/status/twilio/tw", "status")] {
+        let world = World::start().await;
+        world.sandbox().set_autostatus(AutoStatus::None);
+        assert!(world.opt_in(CUSTOMER).await.status < 300);
+        let id = world.send_template(CUSTOMER).await.text("id");
+        world.settle().await;
+        let sid = world.sandbox().outbox()[0].sid.clone();
+        // Without our reference: found by the provider's id.
+        world.signed(road, &callback(&sid, "undelivered", Some("63024"))).await;
+        assert_eq!(world.message(&id).await["status"], "failed", "{at}");
+        assert_eq!(world.conversation().await["undelivered"], 1, "{at}");
+        let limit = world.get("/v1/senders/support/limit").await.body;
+        assert_eq!(limit["used"], 0, "{at}: its place is given back");
+        // Another send rides on the user's place; its failure gives nothing back.
+        let first = world.send_template(CUSTOMER).await.text("id");
+        let second = world.send_template(CUSTOMER).await.text("id");
+        world.settle().await;
+        let sid = world.sandbox().outbox().last().unwrap().sid.clone();
+        let failing = [&first, &second].into_iter().find(|id| {
+            world
+                .sandbox()
+                .outbox()
+                .last()
+                .unwrap()
+                .status_callback
+                .as_deref()
+                .unwrap()
+                .contains(id.as_str())
+        });
+        let path = format!("{road}?ref={}.1", failing.unwrap());
+        world.signed(&path, &callback(&sid, "failed", Some("63024"))).await;
+        assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1, "{at}");
+        // Evidence clears the mark: it was delivered after all.
+        world.signed(&path, &callback(&sid, "delivered", None)).await;
+        assert_eq!(world.message(failing.unwrap()).await["status"], "delivered", "{at}");
+        assert_eq!(world.conversation().await["undelivered"], 1, "{at}: only the first");
+        // And a customer may write to either.
+        let mut message = transom_testkit::PhoneMessage::text(CUSTOMER, NUMBER, "Hello");
+        message.sid = Some("SM00000000000000000000000000000abc".into());
+        message.account_sid = Some(ACCOUNT_SID.into());
+        let form = transom_local::sandbox::inbound_form(&message);
+        assert_eq!(world.signed(road, &form).await.status, 200);
+        assert_eq!(world.conversation().await["window"]["state"], "open", "{at}");
+        // One that belongs to nothing is recorded.
+        let lost = callback("SM77777777777777777777777777777777", "delivered", None);
+        assert_eq!(world.signed(road, &lost).await.status, 200);
+    }
+}

@@ -10,6 +10,7 @@ mod brands;
 mod call;
 mod contacts;
 mod conversations;
+mod deliveries;
 mod input;
 mod keys;
 mod message_body;
@@ -60,6 +61,7 @@ fn calls() -> Vec<Call> {
         senders::calls(),
         templates::calls(),
         subscriptions::calls(),
+        deliveries::calls(),
         keys::calls(),
         messages::calls(),
         conversations::calls(),

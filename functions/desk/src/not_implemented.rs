@@ -40,8 +40,6 @@ fn set_up() -> Vec<Call> {
             ADMIN,
             not_yet,
         ),
-        get("/v1/deliveries", "Deliveries that were parked", ADMIN, not_yet),
-        post("/v1/deliveries/{id}/replay", "Deliver again", ADMIN, not_yet),
         get("/v1/usage", "Counts and cost", SUPERVISE, not_yet),
         put("/v1/prices/{list}", "Set a price list", ADMIN, not_yet),
         get("/v1/accounts/{account}/wallet", "An account's wallet", SUPERVISE, not_yet),

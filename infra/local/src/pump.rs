@@ -216,19 +216,11 @@ impl Pump {
             house.actions().record(&self.function, action, &resource);
         }
         if self.function.starts_with("Sender") {
-            let campaigns = campaigns_queue(house.rooms());
-            transom_sender::handle(app, &campaigns, event, deadline).await
+            transom_sender::handle(app, event, deadline).await
         } else {
             transom_notifier::handle(app, event, deadline).await
         }
     }
-}
-
-/// The campaigns queue's name, from the sender's own environment, as its binary reads it.
-fn campaigns_queue(rooms: &Rooms) -> String {
-    let sender = rooms.template.functions.values().find(|f| f.logical_id.starts_with("Sender"));
-    let environment = sender.map(|f| f.environment_with(|queue| queue.to_owned()));
-    environment.and_then(|e| e.get("TRANSOM_CAMPAIGNS_QUEUE_URL").cloned()).unwrap_or_default()
 }
 
 impl House {

@@ -47,7 +47,7 @@ pub async fn gateway(State(house): State<House>, request: Request<Body>) -> Resp
     };
     parts.extensions.insert(Gateway {
         params: found.params.clone(),
-        raw_path: path,
+        raw_path: path.clone(),
         raw_query: parts.uri.query().unwrap_or_default().to_owned(),
         domain: None,
     });
@@ -57,15 +57,16 @@ pub async fn gateway(State(house): State<House>, request: Request<Body>) -> Resp
         Err(never) => match never {},
     };
     if response.status().is_success() && method != "GET" {
-        after_success(&house, &found, &body).await;
+        after_success(&house, &found, &path, &body).await;
     }
     response
 }
 
 /// The sandbox knows what a true provider knows: which numbers, templates and tokens there are,
 /// and which customers have written.
-async fn after_success(house: &House, found: &RouteMatch, body: &Bytes) {
-    if found.function.starts_with("Desk") {
+async fn after_success(house: &House, found: &RouteMatch, path: &str, body: &Bytes) {
+    let sets_up = path.starts_with("/v1/accounts") || path.starts_with("/v1/senders");
+    if found.function.starts_with("Desk") && !path.contains("/contacts/") && sets_up {
         if let Err(error) = house.sync_sandbox().await {
             tracing::warn!(%error, "the sandbox could not be told of a change");
         }

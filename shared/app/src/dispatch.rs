@@ -8,14 +8,15 @@ use crate::provider::Called;
 use crate::queues::OutboundEntry;
 use crate::record_status::refused_event;
 use crate::submit::{SendContext, limit_refusal, refusal_record};
-use crate::{App, AppError};
+use crate::{App, AppError, Clock};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use transom_core::code::Code;
 use transom_core::decide::Decision;
-use transom_core::id::ConversationId;
+use transom_core::due::{MessageDue, message_due};
+use transom_core::id::{ConversationId, MessageId};
 use transom_core::identity::User;
-use transom_core::lane::{Lane, Road};
+use transom_core::lane::spacing;
 use transom_core::message::{Fact, FactKind, Phase, Source};
 use transom_core::time::{Millis, Timestamp};
 use transom_store::{ClaimSend, Message, RefusalRecord, Reservation, Session, Updated};
@@ -55,7 +56,6 @@ impl App {
     /// entries to give back: an entry that failed and every later one of its group.
     pub async fn dispatch_batch(
         &self,
-        road: Road,
         entries: Vec<QueuedEntry>,
         deadline: Timestamp,
     ) -> Vec<String> {
@@ -63,20 +63,16 @@ impl App {
         for entry in entries {
             lanes.entry(entry.group.clone()).or_default().push(entry);
         }
-        let work = lanes.into_values().map(|lane| self.dispatch_lane(road, lane, deadline));
+        let work = lanes.into_values().map(|lane| self.dispatch_lane(lane, deadline));
         futures::future::join_all(work).await.into_iter().flatten().collect()
     }
 
-    async fn dispatch_lane(
-        &self,
-        road: Road,
-        entries: Vec<QueuedEntry>,
-        deadline: Timestamp,
-    ) -> Vec<String> {
+    async fn dispatch_lane(&self, entries: Vec<QueuedEntry>, deadline: Timestamp) -> Vec<String> {
+        let gate = Gate::new(self.clock.now());
+        let gate = &gate;
         let mut given_back = Vec::new();
         let mut busy: BTreeSet<ConversationId> = BTreeSet::new();
         let mut under_way = FuturesUnordered::new();
-        let mut next_start = self.clock.now();
         let mut entries = entries.into_iter();
         for entry in entries.by_ref() {
             let Some(parsed) = parse_entry(&entry) else { continue };
@@ -92,12 +88,9 @@ impl App {
                 given_back.push(entry.receipt);
                 break;
             }
-            self.clock.sleep_until(next_start).await;
-            let lane = self.lane_for(&parsed, road).await;
-            next_start = self.clock.now().plus(lane.map_or(Millis::new(0), |l| l.spacing()));
             busy.insert(conversation.clone());
             under_way.push(async move {
-                let result = self.dispatch(&parsed, entry.receipt).await;
+                let result = self.dispatch(&parsed, gate, entry.receipt).await;
                 (conversation, result)
             });
         }
@@ -106,21 +99,19 @@ impl App {
             note_failure(receipt, &mut given_back);
         }
         // The last call's pause too, so that the lane's next invocation cannot begin too early.
-        self.clock.sleep_until(next_start).await;
+        let last = *gate.next.lock().await;
+        self.clock.sleep_until(last).await;
         given_back
     }
 
-    /// The lane of an entry, from its sender's present rate; `None` when nothing will be sent.
-    async fn lane_for(&self, entry: &OutboundEntry, road: Road) -> Option<Lane> {
-        let message = self.store.message(&entry.message).await.ok()??;
-        let sender = self.store.sender(&message.sender).await.ok()??;
-        let lane = crate::submit::lane_of(&entry.message, &message, sender.sender.rate_per_second);
-        Some(Lane { road, ..lane })
-    }
-
     /// Handles one entry; answers its receipt when it must be given back.
-    async fn dispatch(&self, entry: &OutboundEntry, receipt: String) -> Result<(), String> {
-        match self.dispatch_message(entry).await {
+    async fn dispatch(
+        &self,
+        entry: &OutboundEntry,
+        gate: &Gate,
+        receipt: String,
+    ) -> Result<(), String> {
+        match self.dispatch_message(entry, gate).await {
             Ok(()) => Ok(()),
             Err(error) => {
                 tracing::error!(outcome = "given_back", message = %entry.message, %error, "an entry could not be handled");
@@ -129,16 +120,18 @@ impl App {
         }
     }
 
-    async fn dispatch_message(&self, entry: &OutboundEntry) -> Result<(), AppError> {
+    async fn dispatch_message(&self, entry: &OutboundEntry, gate: &Gate) -> Result<(), AppError> {
         let id = &entry.message;
         let Some(message) = self.store.message(id).await? else {
             tracing::error!(outcome = "no_such_message", message = %id, "an entry without a message");
             return Ok(());
         };
         match message.phase {
-            Phase::Queued => self.cross(id, message).await,
-            // A call was begun by a run that did not live to record its answer.
-            Phase::Sending => self.mark_unknown(&message, "interrupted").await,
+            Phase::Queued => {
+                gate.pass(&self.clock, spacing(entry.rate)).await;
+                self.cross(id, message).await
+            }
+            Phase::Sending => self.meet_interrupted(id, &message).await,
             Phase::Received
             | Phase::Deferred
             | Phase::Answered
@@ -147,12 +140,21 @@ impl App {
         }
     }
 
+    /// A call was begun by a run that did not live to record its answer. Where it may still be
+    /// under way, the sweep looks again later.
+    async fn meet_interrupted(&self, id: &MessageId, message: &Message) -> Result<(), AppError> {
+        match message_due(message.phase, message.claimed_at, self.clock.now()) {
+            MessageDue::MarkUnknown => self.mark_unknown(message, "interrupted").await,
+            MessageDue::Wait(until) => {
+                self.store.reschedule(id, message, Some(until)).await?;
+                Ok(())
+            }
+            MessageDue::Enqueue { .. } | MessageDue::Clear => Ok(()),
+        }
+    }
+
     /// The road of one queued message: asked again, in order, reserved, claimed, called, recorded.
-    async fn cross(
-        &self,
-        id: &transom_core::id::MessageId,
-        mut message: Message,
-    ) -> Result<(), AppError> {
+    async fn cross(&self, id: &MessageId, mut message: Message) -> Result<(), AppError> {
         let now = self.clock.now();
         let Some((context, session, user)) = self.facts_of(&message).await? else {
             let gone = ended(Code::AccountDeleted, "its sender is gone", now);
@@ -374,6 +376,24 @@ impl App {
         ended.refusal = Some(refusal.clone());
         tracing::info!(outcome = "refused", code = %refusal.code, message = %id, sender = %message.sender, "before the call");
         self.publish(refused_event(id, &ended).into_iter().collect()).await
+    }
+}
+
+/// Where the messages of one lane wait for their turn, just before they are asked again.
+struct Gate {
+    next: tokio::sync::Mutex<Timestamp>,
+}
+
+impl Gate {
+    fn new(now: Timestamp) -> Self {
+        Self { next: tokio::sync::Mutex::new(now) }
+    }
+
+    /// Waits for a turn, first come, first served, and takes it.
+    async fn pass(&self, clock: &Clock, spacing: Millis) {
+        let mut next = self.next.lock().await;
+        clock.sleep_until(*next).await;
+        *next = clock.now().plus(spacing);
     }
 }
 

@@ -17,6 +17,7 @@ pub mod provider;
 pub mod queues;
 pub mod receive;
 pub mod record_status;
+pub mod redeliver;
 pub mod setup;
 pub mod submit;
 pub mod sweep;

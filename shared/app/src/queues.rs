@@ -27,6 +27,9 @@ pub struct OutboundEntry {
     pub message: MessageId,
     /// Which of its entries this is.
     pub enqueue: u32,
+    /// The rate of its lane, in messages a second, as it was when the entry was made; all entries
+    /// of a lane are paced by their own.
+    pub rate: u32,
 }
 
 /// A message for a FIFO queue.

@@ -2,6 +2,7 @@
 //! each step idempotent, so that a redelivery takes the same steps and ends in the same state.
 
 use crate::event::Event;
+use crate::record_status::SEARCHED_MAX;
 use crate::view;
 use crate::{App, AppError};
 use serde_json::json;
@@ -133,6 +134,7 @@ impl App {
         place: &Place,
         now: Timestamp,
     ) -> Result<Message, AppError> {
+        let reply_to = self.answered(place, inbound.reply_to.as_deref()).await?;
         let mut content = inbound.content.clone();
         if let Some(media) = content.media_mut() {
             media.media = Some(place.id.media(0));
@@ -155,7 +157,7 @@ impl App {
             counts: false,
             refusal: None,
             forwarded: inbound.forwarded,
-            reply_to: inbound.reply_to.clone(),
+            reply_to,
             referral: inbound.referral.clone(),
             due_shard: None,
             due_at: None,
@@ -165,6 +167,21 @@ impl App {
             Put::New => message,
             Put::Exists(stored) => *stored,
         })
+    }
+
+    /// Our id of the message that a customer answers, where it is among the newest ones; otherwise
+    /// the provider's. Only answers pay for this read.
+    async fn answered(
+        &self,
+        place: &Place,
+        provider_message_id: Option<&str>,
+    ) -> Result<Option<String>, AppError> {
+        let Some(wanted) = provider_message_id else { return Ok(None) };
+        let conversation = place.id.conversation();
+        let (recent, _) = self.store.messages(&conversation, None, SEARCHED_MAX).await?;
+        let ours = recent.iter().find(|m| m.provider_message_id.as_deref() == Some(wanted));
+        let id = ours.and_then(|m| m.id.as_ref()).map(ToString::to_string);
+        Ok(Some(id.unwrap_or_else(|| wanted.to_owned())))
     }
 
     async fn merge_into_session(
@@ -249,6 +266,9 @@ impl App {
         }
         match merged {
             Merge::Opens(window) => {
+                if session.inbox_at.is_none() && session.begun_by.is_none() {
+                    session.begun_by = Some(by.to_owned());
+                }
                 session.set_window(&window);
                 session.opened_by = Some(by.to_owned());
             }

@@ -12,7 +12,7 @@ use transom_wire::{Business, Concern, Reference, StatusUpdate};
 
 /// How many of a conversation's newest messages are searched for one whose status came back
 /// without our reference.
-const SEARCHED_MAX: u16 = 100;
+pub(crate) const SEARCHED_MAX: u16 = 100;
 
 impl App {
     /// Records a status of a verified account's message.

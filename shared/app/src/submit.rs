@@ -148,17 +148,20 @@ impl App {
     ) -> Result<Submitted, AppError> {
         let resolved = self.resolve(&request.target).await?;
         let context = self.send_context(&resolved.sender, &request.content).await?;
-        let session = self.ensure_session(&resolved, now).await?;
         let id = match &request.message {
             Some(id) => id.clone(),
             None => MessageId::new(&resolved.conversation, now, &self.entropy.tail()),
         };
+        let session = self.ensure_session(&resolved, &id, now).await?;
         let decision = context.decide(Some(&session), &resolved.user, &request.content, now);
         let message = new_message(&request, &context, &id, &decision, now);
         let stored = match self.store.put_message(&id, &message).await? {
             Put::New => message,
             Put::Exists(stored) => *stored,
         };
+        if session.begun_by.as_deref() == Some(id.sortable()) {
+            self.tell_begun(&session).await?;
+        }
         if stored.phase == Phase::Queued && stored.counts {
             return self.reserve_and_enqueue(&context, &resolved.user, &id, stored, now).await;
         }
@@ -222,7 +225,8 @@ impl App {
     /// durable and due, and the sweep puts it there.
     pub(crate) async fn enqueue(&self, id: &MessageId, message: &Message, rate: u32) {
         let lane = lane_of(id, message, rate);
-        let entry = OutboundEntry { message: id.clone(), enqueue: message.enqueue };
+        let entry =
+            OutboundEntry { message: id.clone(), enqueue: message.enqueue, rate: lane.rate };
         let queued = QueueEntry {
             group: format!("{}#{}", message.sender, lane.index),
             deduplication: format!("{id}.{}", message.enqueue),
@@ -301,13 +305,18 @@ impl App {
     async fn ensure_session(
         &self,
         resolved: &Resolved,
+        id: &MessageId,
         now: Timestamp,
     ) -> Result<Session, AppError> {
         if let Some(session) = &resolved.session {
+            let mut session = session.clone();
             if session.inbox_at.is_none() {
-                self.store.show_in_inbox(session, now).await?;
+                let by = id.sortable();
+                if self.store.show_in_inbox(&session, by, now).await? == Updated::Done {
+                    session.begun_by.get_or_insert_with(|| by.to_owned());
+                }
             }
-            return Ok(session.clone());
+            return Ok(session);
         }
         let sender = &resolved.sender.sender;
         let mut session = Session::new(
@@ -320,19 +329,22 @@ impl App {
             now,
         );
         session.inbox_at = Some(now);
+        session.begun_by = Some(id.sortable().to_owned());
         if let Some(phone) = resolved.user.phone() {
             self.store.put_pointer(&sender.phone, &phone.reversed(), &session.id).await?;
         }
         match self.store.create_session(&session).await? {
-            SessionCreated::New => {
-                let cause = Cause::Begun(session.id.clone());
-                let data = json!({ "conversation": session.id, "sender": sender.id });
-                let event = Event::new(EventKind::ConversationOpened, &cause, now, data);
-                self.publish(vec![event.in_conversation(&session.id, &sender.id)]).await?;
-                Ok(session)
-            }
+            SessionCreated::New => Ok(session),
             SessionCreated::Exists(stored) => Ok(*stored),
         }
+    }
+
+    /// Told by the message that began the conversation, and by every repeat of it.
+    async fn tell_begun(&self, session: &Session) -> Result<(), AppError> {
+        let cause = Cause::Begun(session.id.clone());
+        let data = json!({ "conversation": session.id, "sender": session.sender });
+        let event = Event::new(EventKind::ConversationOpened, &cause, session.created_at, data);
+        self.publish(vec![event.in_conversation(&session.id, &session.sender)]).await
     }
 
     async fn tell_limit_reached(
@@ -381,7 +393,7 @@ impl App {
     ///
     /// # Errors
     /// `not_cancellable` once a call was begun; otherwise when something could not be stored.
-    pub async fn cancel_message(&self, id: &MessageId, _now: Timestamp) -> Result<(), AppError> {
+    pub async fn cancel_message(&self, id: &MessageId, now: Timestamp) -> Result<(), AppError> {
         let message = self.known_message(id).await?;
         if message.phase != Phase::Cancelled
             && self.store.end_before_call(id, Phase::Cancelled, None).await? == Updated::Changed
@@ -389,7 +401,20 @@ impl App {
             let detail = format!("its status is `{}`", message.status().as_str());
             return Err(Problem::new(Code::NotCancellable, detail).into());
         }
-        self.refund_place(&message).await
+        self.refund_place(&message).await?;
+        let cause = Cause::Refused(id.clone(), message.attempt);
+        let data = json!({
+            "message": id,
+            "conversation": id.conversation(),
+            "sender": message.sender,
+            "attempt": message.attempt,
+            "status": "cancelled",
+            "shown": "cancelled",
+            "at": now.rfc3339(),
+            "failure": null,
+        });
+        let event = Event::new(EventKind::MessageStatus, &cause, now, data);
+        self.publish(vec![event.in_conversation(&id.conversation(), &message.sender)]).await
     }
 
     async fn known_message(&self, id: &MessageId) -> Result<Message, AppError> {

@@ -19,6 +19,8 @@ use transom_store::{DueKey, DueKind, Session, Updated};
 const PAGE: u16 = 200;
 /// How many items are worked on at once.
 const CONCURRENT: usize = 32;
+/// How long an item waits that could not be handled, so that it cannot head every page.
+const FAILED_PATIENCE: Millis = Millis::from_seconds(60);
 /// How long after a delivery was handed to the notifier the sweep looks at it again.
 const DELIVERY_PATIENCE: Millis = Millis::from_seconds(120);
 
@@ -102,10 +104,12 @@ impl App {
                 self.visit_delivery(subscription, event, now).await
             }
         };
-        if let Err(error) = &result {
-            tracing::error!(outcome = "visit_failed", %error, "a due item could not be handled");
+        let Err(error) = result else { return true };
+        tracing::error!(outcome = "visit_failed", %error, "a due item could not be handled");
+        if let Err(error) = self.store.postpone(&key, now.plus(FAILED_PATIENCE)).await {
+            tracing::error!(outcome = "not_postponed", %error, "nor could it be put off");
         }
-        result.is_ok()
+        false
     }
 
     async fn visit_session(&self, id: &ConversationId, now: Timestamp) -> Result<(), AppError> {

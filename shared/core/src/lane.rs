@@ -31,12 +31,10 @@ pub struct Lane {
     pub rate: u32,
 }
 
-impl Lane {
-    /// The least time between the beginnings of two calls of this lane.
-    #[must_use]
-    pub fn spacing(&self) -> Millis {
-        Millis::new(i64::from(1000_u32.div_ceil(self.rate.max(1))))
-    }
+/// The least time between the beginnings of two calls of a lane of `rate` messages a second.
+#[must_use]
+pub fn spacing(rate: u32) -> Millis {
+    Millis::new(i64::from(1000_u32.div_ceil(rate.max(1))))
 }
 
 /// A quarter of the rate is kept for replies, the rest is for campaigns; a sender of one
@@ -79,7 +77,7 @@ mod tests {
                     let l = lane(rate, road, hash);
                     assert!(l.rate >= 1);
                     // No sliding second holds more starts than this.
-                    lanes.insert((l.road, l.index), 1000 / l.spacing().get());
+                    lanes.insert((l.road, l.index), 1000 / spacing(l.rate).get());
                 }
             }
             let total: i64 = lanes.values().sum();

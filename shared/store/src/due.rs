@@ -2,6 +2,7 @@
 //! whoever takes a key from it reads the item consistently before deciding.
 
 use crate::item::{Expression, Query, n, s, text_of};
+use crate::sessions::{SESSION, partition};
 use crate::{Store, StoreError};
 use transom_core::id::{ConversationId, MessageId};
 use transom_core::time::Timestamp;
@@ -39,7 +40,7 @@ fn kind_of(pk: &str, sk: &str) -> Option<DueKind> {
         });
     }
     let conversation = ConversationId::parse(&format!("cnv_{}", pk.strip_prefix("C#")?)).ok()?;
-    if sk == crate::sessions::SESSION {
+    if sk == SESSION {
         return Some(DueKind::Session(conversation));
     }
     let id = MessageId::from_sortable(&conversation, sk.strip_prefix("M#")?).ok()?;
@@ -92,6 +93,27 @@ impl Store {
                 return Ok(found);
             }
         }
+    }
+
+    /// Puts an item off that could not be handled, whatever it holds, if it is still due as the
+    /// index had it: so it cannot head every page.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn postpone(&self, key: &DueKey, until: Timestamp) -> Result<(), StoreError> {
+        let (pk, sk) = match &key.kind {
+            DueKind::Session(id) => (partition(id), SESSION.to_owned()),
+            DueKind::Message(id) => (partition(&id.conversation()), format!("M#{}", id.sortable())),
+            DueKind::Delivery { subscription, event } => {
+                (format!("V#{subscription}"), event.clone())
+            }
+        };
+        let expression = Expression::default()
+            .set("due_at = :until")
+            .value(":until", n(until.as_millis()))
+            .value(":seen", n(key.at.as_millis()))
+            .when("due_at = :seen");
+        self.update(&self.tables.sessions, &pk, &sk, expression).await.map(|_| ())
     }
 
     /// When the earliest item is due at all, in any shard; for a clock that is moved by hand.

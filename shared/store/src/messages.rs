@@ -361,7 +361,8 @@ impl Store {
         }
     }
 
-    /// Records what the provider answered to an attempt. Set once: a repeat changes nothing.
+    /// Records what the provider answered to an attempt. Set once: a repeat changes nothing. An
+    /// answer that comes after the attempt was called unknown stands beside that and outweighs it.
     ///
     /// # Errors
     /// When the table cannot be reached.
@@ -385,7 +386,7 @@ impl Store {
         if let Some(provider_id) = provider_message_id {
             expression = expression.set("p = :p").value(":p", s(provider_id));
         }
-        let expression = expression.when("#n = :attempt AND ph = :sending");
+        let expression = expression.when("#n = :attempt AND ph IN (:sending, :answered)");
         Ok(updated(&self.update_message(id, expression).await?))
     }
 

@@ -267,6 +267,10 @@ impl Store {
             .value(":opened", n(window.opened_at.as_millis()))
             .value(":by", s(opened_by))
             .value(":inbox", s(Self::inbox_shard(&session.number, &session.id)));
+        if session.inbox_at.is_none() {
+            // A contact that only had consent until now: this message begins the conversation.
+            expression = expression.set("begun_by = if_not_exists(begun_by, :by)");
+        }
         expression = match session.last_user_at {
             Some(seen) => {
                 expression.when("last_user_at = :seen").value(":seen", n(seen.as_millis()))
@@ -463,17 +467,20 @@ impl Store {
         self.write_session(id, expression).await
     }
 
-    /// Puts a conversation that the business began into the inbox, once, and moves it to the
-    /// sender that uses the number now.
+    /// Puts a conversation that the business begins into the inbox, once; `begun_by` is the
+    /// message (its sortable part) that begins it.
     ///
     /// # Errors
     /// When the table cannot be reached.
     pub async fn show_in_inbox(
         &self,
         session: &Session,
+        begun_by: &str,
         at: Timestamp,
     ) -> Result<Updated, StoreError> {
         let expression = Expression::default()
+            .set("begun_by = if_not_exists(begun_by, :by)")
+            .value(":by", s(begun_by))
             .set("inbox_shard = :inbox")
             .set("inbox_at = :at")
             .value(":inbox", s(Self::inbox_shard(&session.number, &session.id)))
