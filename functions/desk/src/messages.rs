@@ -177,12 +177,8 @@ async fn send_once(
             Ok((StatusCode::ACCEPTED, Json(view)).into_response())
         }
         Err(AppError::Refused(problem)) => {
-            if problem.message.is_some() {
-                let (status, answer) = written(&problem);
-                app.store.end_idempotent(api_key, key, status.as_u16(), &answer).await?;
-            } else {
-                app.store.forget_idempotent(api_key, key, &message).await?;
-            }
+            let (status, answer) = written(&problem);
+            app.store.end_idempotent(api_key, key, status.as_u16(), &answer).await?;
             Err(Failure::from(*problem).at(now))
         }
         // The message may be stored already: the record must go on naming it.

@@ -127,24 +127,6 @@ impl Store {
         self.update(&self.tables.sessions, &pk, RECORD, expression).await.map(|_| ())
     }
 
-    /// Gives a key free whose request was not carried out at all, so that a corrected repeat is
-    /// a first request.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn forget_idempotent(
-        &self,
-        api_key: &str,
-        key: &str,
-        message: &MessageId,
-    ) -> Result<(), StoreError> {
-        let expression = Expression::default()
-            .value(":message", s(message.as_str()))
-            .when("message = :message AND attribute_not_exists(answer)");
-        let pk = self.idempotency_pk(api_key, key);
-        self.delete(&self.tables.sessions, &pk, RECORD, expression).await.map(|_| ())
-    }
-
     async fn put_record(
         &self,
         pk: &str,
