@@ -66,12 +66,16 @@ pub struct World {
     /// The subscriber, to everything, as subscription `all`.
     pub subscriber: Subscriber,
     http: reqwest::Client,
+    usual_template: bool,
     server: tokio::task::JoinHandle<()>,
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        crate::record::keep(self.house.actions());
+        // Another template's names say nothing about the repository's policies.
+        if self.usual_template {
+            crate::record::keep(self.house.actions());
+        }
         self.server.abort();
     }
 }
@@ -138,7 +142,8 @@ impl World {
         });
         let subscriber = Subscriber::start().await?;
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let world = Self { house, url, key, subscriber, http, server };
+        let usual_template = plan.template.is_none();
+        let world = Self { house, url, key, subscriber, http, usual_template, server };
         if !plan.bare {
             world.set_up().await?;
         }
