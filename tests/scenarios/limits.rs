@@ -145,7 +145,7 @@ async fn a_place_that_ages_out_in_the_queue_is_taken_again_before_the_call() {
         retry_after_s: Some(86_400),
         taken: false,
     };
-    world.sandbox().fail_next(waits.clone());
+    world.sandbox().fail_next(waits);
     let first = world.send_template(&customer(0)).await.text("id");
     world.settle().await;
     assert_eq!(world.message(&first).await["status"], "deferred");

@@ -50,7 +50,8 @@ pub(crate) fn problem_of(error: AppError) -> Problem {
     let code = match &error {
         AppError::Refused(_) => None,
         AppError::Store(StoreError::Unavailable { .. } | StoreError::Contended { .. })
-        | AppError::Queue { .. } => Some(Code::Overloaded),
+        | AppError::Queue { .. }
+        | AppError::OutOfTime => Some(Code::Overloaded),
         AppError::Store(StoreError::Corrupt { .. }) | AppError::Keys(_) => Some(Code::Internal),
     };
     match (error, code) {

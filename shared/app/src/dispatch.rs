@@ -193,7 +193,7 @@ impl App {
         message.sent_as = Some(sent_as);
         message.counts = counts;
         let called = self.provider.call(context.account.account.provider, request).await;
-        self.record_outcome(&context, &message, called).await
+        self.record_outcome(&context, &user, &message, called).await
     }
 
     async fn facts_of(
@@ -272,6 +272,7 @@ impl App {
     async fn record_outcome(
         &self,
         context: &SendContext,
+        user: &User,
         message: &Message,
         called: Called,
     ) -> Result<(), AppError> {
@@ -280,9 +281,8 @@ impl App {
             Called::Answered(answer) => answer,
         };
         match answer {
-            Answer::Accepted { provider_message_id, .. } => {
-                let id = Some(provider_message_id.as_str());
-                self.record_answer(context, message, FactKind::Accepted, None, id).await
+            Answer::Accepted { provider_message_id, wa_id } => {
+                self.record_acceptance(context, user, message, &provider_message_id, wa_id).await
             }
             Answer::Refused { code } => {
                 self.record_answer(context, message, FactKind::Failed, Some(code), None).await
@@ -306,6 +306,31 @@ impl App {
                 self.put_off(message, Phase::Sending, until).await
             }
         }
+    }
+
+    /// The provider has the message: where its statuses will call it by another name, that is
+    /// written first, so that evidence finds the message even if this run dies here.
+    async fn record_acceptance(
+        &self,
+        context: &SendContext,
+        user: &User,
+        message: &Message,
+        provider_message_id: &str,
+        wa_id: Option<String>,
+    ) -> Result<(), AppError> {
+        let now = self.clock.now();
+        if let Some(id) = &message.id {
+            let conversation = id.conversation();
+            if let Some(wa_id) = wa_id {
+                self.alias_of_answer(&context.sender, &conversation, &wa_id, now).await?;
+            }
+            let account = &context.account;
+            let reference = Reference { message: id.clone(), attempt: message.attempt };
+            let key = self.store.hash_key().conversation(&context.sender.sender.phone, user);
+            self.join_answer(account, &key, provider_message_id, &reference, now).await?;
+        }
+        let id = Some(provider_message_id);
+        self.record_answer(context, message, FactKind::Accepted, None, id).await
     }
 
     /// Writes an answer down, repeatedly if need be, and takes what follows from it.

@@ -22,6 +22,9 @@ pub enum AppError {
     /// Sealed values cannot be opened.
     #[error("the key ring failed")]
     Keys(#[from] KeyRingError),
+    /// A batch could not be finished in the time that is left.
+    #[error("no time is left for the rest of the batch")]
+    OutOfTime,
     /// The request is refused with a code of the contract.
     #[error("refused: {}", .0.code)]
     Refused(Box<Problem>),

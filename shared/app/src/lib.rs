@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod entropy;
 pub mod error;
 pub mod event;
+mod identity;
 pub mod limit;
 pub mod notify;
 pub mod outbound;

@@ -2,11 +2,14 @@
 //! each step idempotent, so that a redelivery takes the same steps and ends in the same state.
 
 use crate::event::Event;
+use crate::identity::Thread;
 use crate::record_status::SEARCHED_MAX;
 use crate::view;
 use crate::{App, AppError};
+use futures::stream::StreamExt;
 use serde_json::json;
-use transom_core::account::AccountState;
+use transom_core::account::{AccountState, Provider};
+use transom_core::content::Content;
 use transom_core::due::next_visit;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::{ConversationId, MessageId};
@@ -26,36 +29,73 @@ const ROUNDS_MAX: u32 = 200;
 /// The longest name of a user that is kept, in characters.
 const NAME_CHARS_MAX: usize = 100;
 
+/// How many messages of one conversation are stored at once.
+const CONCURRENT: usize = 8;
+
 impl App {
-    /// Stores a customer's message of a verified account.
+    /// Stores what one customer wrote to one number of a verified account: usually one message,
+    /// in a batch many. One merge into the conversation serves all of them.
     ///
     /// # Errors
     /// When something could not be stored; everything is safe to repeat.
     pub async fn receive(
         &self,
         account: &AccountRecord,
-        inbound: Inbound,
+        messages: Vec<Inbound>,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let sender = match self.receiving_sender(account, &inbound.business).await? {
+        let Some(first) = messages.first() else { return Ok(()) };
+        let sender = match self.receiving_sender(account, &first.business).await? {
             Ok(sender) => sender,
             Err(reason) => {
-                return self
-                    .leave_unattached(account, &inbound.provider_message_id, reason, now)
-                    .await;
+                for message in &messages {
+                    let id = &message.provider_message_id;
+                    self.leave_unattached(account, id, reason, now).await?;
+                }
+                return Ok(());
             }
         };
-        let conversation = self.store.hash_key().conversation(&sender.sender.phone, &inbound.user);
-        let place = self.place(account, &conversation, &inbound, now).await?;
-        let message = self.store_message(account, &sender, &inbound, &place, now).await?;
-        let session =
-            self.merge_into_session(&sender, &conversation, &inbound, &place, now).await?;
-        self.publish(received_events(account, &session, &message, &place)).await?;
-        tracing::info!(outcome = "received", account = %account.account.id, sender = %sender.sender.id, conversation = %conversation, "message");
-        Ok(())
+        for _ in 0..ROUNDS_MAX {
+            let thread = self.thread(&sender, &first.user, now).await?;
+            let stored = self.store_all(account, &sender, &thread, &messages, now).await?;
+            let merged = self.merge_into_session(&sender, &thread, &messages, &stored, now).await?;
+            // None: the conversation became an alias meanwhile; the same steps at its target.
+            let Some(session) = merged else { continue };
+            let mut events = Vec::new();
+            for (place, message) in &stored {
+                events.extend(received_events(account, &session, message, place));
+            }
+            self.publish(events).await?;
+            tracing::info!(outcome = "received", account = %account.account.id, sender = %sender.sender.id, conversation = %session.id, messages = stored.len(), "message");
+            return Ok(());
+        }
+        Err(StoreError::Contended { operation: "receive a message" }.into())
     }
 
-    /// The sender that may receive, or why none may (M137).
+    /// Stores each message, oldest first; a redelivered one is what stands there.
+    async fn store_all(
+        &self,
+        account: &AccountRecord,
+        sender: &SenderRecord,
+        thread: &Thread,
+        messages: &[Inbound],
+        now: Timestamp,
+    ) -> Result<Vec<(Place, Message)>, AppError> {
+        let mut work = Vec::with_capacity(messages.len());
+        for inbound in messages {
+            work.push(async move {
+                let place = self.place(account, thread, inbound, now).await?;
+                let message = self.store_message(account, sender, inbound, &place, now).await?;
+                Ok::<_, AppError>((place, message))
+            });
+        }
+        let stored: Vec<Result<(Place, Message), AppError>> =
+            futures::stream::iter(work).buffered(CONCURRENT).collect().await;
+        stored.into_iter().collect()
+    }
+
+    /// The sender that may receive, or why none may (M137). Routed by what the payload says, not
+    /// by the URL (F17).
     async fn receiving_sender(
         &self,
         account: &AccountRecord,
@@ -67,19 +107,38 @@ impl App {
             AccountState::Removed => return Ok(Err("integration_removed")),
             AccountState::Deleted => return Ok(Err("account_deleted")),
         }
-        let sender = match business {
-            Business::Phone(number) => match self.store.sender_of_number(number).await? {
-                Some(id) => self.store.sender(&id).await?,
-                None => None,
-            },
-            Business::ProviderId(_) => None,
-        };
-        Ok(match sender {
+        Ok(match self.sender_of_business(account, business).await? {
             None => Err("unknown_sender"),
             Some(s) if s.sender.account != account.account.id => Err("unknown_sender"),
             Some(s) if s.sender.deleted_at.is_some() => Err("sender_deleted"),
             Some(s) => Ok(s),
         })
+    }
+
+    /// The sender that a payload's business is.
+    pub(crate) async fn sender_of_business(
+        &self,
+        account: &AccountRecord,
+        business: &Business,
+    ) -> Result<Option<SenderRecord>, AppError> {
+        let id = match business {
+            Business::Phone(number) => self.store.sender_of_number(number).await?,
+            Business::ProviderId(name) => {
+                let account_id = &account.account.id;
+                let named = self.store.sender_of_provider_id(account_id, Some(name)).await?;
+                match (named, account.account.provider) {
+                    // A Gupshup app has one number, and names itself rather than that.
+                    (None, Provider::Gupshup) => {
+                        self.store.sender_of_provider_id(account_id, None).await?
+                    }
+                    (named, Provider::Twilio | Provider::Gupshup | Provider::Meta) => named,
+                }
+            }
+        };
+        match id {
+            Some(id) => Ok(self.store.sender(&id).await?),
+            None => Ok(None),
+        }
     }
 
     /// A verified webhook that belongs to nothing that may receive is an outcome, not silence.
@@ -104,7 +163,7 @@ impl App {
     async fn place(
         &self,
         account: &AccountRecord,
-        conversation: &ConversationId,
+        thread: &Thread,
         inbound: &Inbound,
         now: Timestamp,
     ) -> Result<Place, AppError> {
@@ -114,16 +173,21 @@ impl App {
         if let Some(sent_at) = inbound.sent_at {
             // The id is made of the provider's own time, before any clamping, so that every
             // redelivery finds the same item whatever our clock says.
-            let id = MessageId::new(conversation, sent_at, &hashed);
+            let mut id = MessageId::new(&thread.id, sent_at, &hashed);
+            if let Some(earlier) = thread.session.as_ref().and_then(|s| s.predecessor.as_ref()) {
+                // Before two conversations became one it may have been stored in the other.
+                let there = MessageId::new(earlier, sent_at, &hashed);
+                if self.store.message(&there).await?.is_some() {
+                    id = there;
+                }
+            }
             let at = clamp_user_time(sent_at, now);
             return Ok(Place { id, at, basis: Basis::UserTime });
         }
-        let wanted = MessageId::new(conversation, now, &self.entropy.tail().followed_by(&hashed));
-        let claim = Claim { at: now, sortable: wanted.sortable().to_owned() };
-        let claim = self.store.claim(conversation, &inbound.provider_message_id, &claim).await?;
-        let id = MessageId::from_sortable(conversation, &claim.sortable)
-            .map_err(|e| StoreError::Corrupt { what: "claim", reason: e.to_string() })?;
-        Ok(Place { id, at: claim.at, basis: Basis::Receipt })
+        let tail = self.entropy.tail().followed_by(&hashed);
+        let wanted = Claim { at: now, message: MessageId::new(&thread.id, now, &tail) };
+        let claim = self.store.claim(&thread.key, &inbound.provider_message_id, &wanted).await?;
+        Ok(Place { id: claim.message, at: claim.at, basis: Basis::Receipt })
     }
 
     async fn store_message(
@@ -139,7 +203,7 @@ impl App {
         if let Some(media) = content.media_mut() {
             media.media = Some(place.id.media(0));
         }
-        let message = Message {
+        let mut message = Message {
             id: Some(place.id.clone()),
             direction: Direction::In,
             origin: Origin::Customer,
@@ -163,7 +227,19 @@ impl App {
             due_at: None,
             facts: Facts::new(),
         };
-        Ok(match self.store.put_message(&place.id, &message).await? {
+        let put = match self.store.put_message(&place.id, &message).await {
+            Err(error) if error.is_unstorable() => {
+                // Too large for an item: kept by its kind rather than answered with 5xx for ever.
+                tracing::error!(outcome = "kept_without_content", message = %place.id, "message");
+                let kind = "unstorable".to_owned();
+                message.content =
+                    Some(Content::Unsupported { kind, raw: std::collections::BTreeMap::new() });
+                message.referral = None;
+                self.store.put_message(&place.id, &message).await?
+            }
+            other => other?,
+        };
+        Ok(match put {
             Put::New => message,
             Put::Exists(stored) => *stored,
         })
@@ -184,50 +260,66 @@ impl App {
         Ok(Some(id.unwrap_or_else(|| wanted.to_owned())))
     }
 
+    /// Merges all messages into their conversation; `None` when that has become an alias.
     async fn merge_into_session(
         &self,
         sender: &SenderRecord,
-        conversation: &ConversationId,
-        inbound: &Inbound,
-        place: &Place,
+        thread: &Thread,
+        messages: &[Inbound],
+        stored: &[(Place, Message)],
         now: Timestamp,
-    ) -> Result<Session, AppError> {
-        for _ in 0..ROUNDS_MAX {
-            let known = self.store.session(conversation).await?;
-            let merged = self.merge_once(known, sender, conversation, inbound, place, now).await?;
-            if let Some(session) = merged {
-                if session.begun_by.as_deref() == Some(place.id.sortable())
-                    && let Some(phone) = &session.phone
-                {
-                    let number = &sender.sender.phone;
-                    self.store.put_pointer(number, &phone.reversed(), conversation).await?;
+    ) -> Result<Option<Session>, AppError> {
+        let Some(latest) = messages.last() else { return Ok(None) };
+        let mut session = thread.session.clone();
+        // Latest first: usually the first writes, and the others find nothing left to do.
+        let mut places: Vec<&Place> = stored.iter().map(|(place, _)| place).collect();
+        places.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+        for place in places {
+            let mut rounds = 0;
+            session = loop {
+                let merge =
+                    Merging { sender, conversation: &thread.id, inbound: latest, place, now };
+                if let Some(merged) = self.merge_once(session, &merge).await? {
+                    break Some(merged);
                 }
-                return Ok(session);
-            }
+                rounds += 1;
+                if rounds > ROUNDS_MAX {
+                    let operation = "merge a message into its conversation";
+                    return Err(StoreError::Contended { operation }.into());
+                }
+                session = self.store.session(&thread.id).await?;
+                if session.as_ref().is_some_and(|s| s.alias_of.is_some()) {
+                    return Ok(None);
+                }
+            };
         }
-        Err(StoreError::Contended { operation: "merge a message into its conversation" }.into())
+        let Some(session) = session else { return Ok(None) };
+        let number = &sender.sender.phone;
+        let begun_here =
+            stored.iter().any(|(p, _)| session.begun_by.as_deref() == Some(p.id.sortable()));
+        if begun_here {
+            self.find_by_phone(number, &session).await?;
+        }
+        Ok(Some(self.learn(number, &session, &latest.user).await?))
     }
 
     /// One round: `None` when somebody else wrote meanwhile.
     async fn merge_once(
         &self,
         known: Option<Session>,
-        sender: &SenderRecord,
-        conversation: &ConversationId,
-        inbound: &Inbound,
-        place: &Place,
-        now: Timestamp,
+        merging: &Merging<'_>,
     ) -> Result<Option<Session>, AppError> {
+        let Merging { sender, conversation, inbound, place, now } = merging;
         let fresh = known.is_none();
         let mut session = known.unwrap_or_else(|| {
             Session::new(
-                conversation.clone(),
+                (*conversation).clone(),
                 sender.sender.phone.clone(),
                 sender.sender.id.clone(),
                 sender.sender.account.clone(),
                 sender.sender.brand.clone(),
                 &inbound.user,
-                now,
+                *now,
             )
         });
         session.sender = sender.sender.id.clone();
@@ -252,12 +344,10 @@ impl App {
                 });
             }
             Merge::Opens(window) => {
-                let first = visit(window);
-                self.store.open_window(&session, window, by, first).await?
+                self.store.open_window(&session, window, by, visit(window)).await?
             }
             Merge::Extends(window) => {
-                let first = visit(window);
-                self.store.extend_window(&session, window, first).await?
+                self.store.extend_window(&session, window, visit(window)).await?
             }
             Merge::Predates(window) => self.store.predate_window(&session, window, by).await?,
         };
@@ -269,6 +359,7 @@ impl App {
                 if session.inbox_at.is_none() && session.begun_by.is_none() {
                     session.begun_by = Some(by.to_owned());
                 }
+                session.inbox_at = Some(window.opened_at);
                 session.set_window(&window);
                 session.opened_by = Some(by.to_owned());
             }
@@ -281,6 +372,15 @@ impl App {
         }
         Ok(Some(session))
     }
+}
+
+/// What one round of merging works with.
+struct Merging<'a> {
+    sender: &'a SenderRecord,
+    conversation: &'a ConversationId,
+    inbound: &'a Inbound,
+    place: &'a Place,
+    now: Timestamp,
 }
 
 /// Where and when a message belongs.

@@ -4,7 +4,7 @@ use crate::event::Event;
 use crate::{App, AppError};
 use serde_json::{Value, json};
 use transom_core::event::{Cause, EventKind};
-use transom_core::id::MessageId;
+use transom_core::id::{ConversationId, MessageId};
 use transom_core::message::{Fact, FactKind, Source, may_have_happened};
 use transom_core::time::Timestamp;
 use transom_store::{AccountRecord, Message, RecordFact};
@@ -13,6 +13,16 @@ use transom_wire::{Business, Concern, Reference, StatusUpdate};
 /// How many of a conversation's newest messages are searched for one whose status came back
 /// without our reference.
 pub(crate) const SEARCHED_MAX: u16 = 100;
+
+/// Where the message of a status is.
+enum Located {
+    /// Here.
+    Found(Reference),
+    /// Not known yet; the fact is kept for the send's answer.
+    Waits,
+    /// Nowhere.
+    Nowhere,
+}
 
 impl App {
     /// Records a status of a verified account's message.
@@ -26,31 +36,119 @@ impl App {
         now: Timestamp,
     ) -> Result<(), AppError> {
         let Some(kind) = update.fact else { return Ok(()) };
-        let reference = match &update.reference {
-            Some(reference) => Some(reference.clone()),
-            None => self.find_by_provider_id(&update).await?,
-        };
         let fact = Fact {
             at: update.at.unwrap_or(now),
             source: Source::Provider,
             code: update.code.clone(),
         };
-        let recorded = match &reference {
-            Some(r) => {
-                let id = &account.account.id;
-                self.store.record_fact(&r.message, r.attempt, kind, &fact, id).await?
-            }
-            None => RecordFact::Unmatched,
+        let reference = match &update.reference {
+            Some(reference) => Some(reference.clone()),
+            None => match self.locate(account, &update, kind, &fact, now).await? {
+                Located::Found(reference) => Some(reference),
+                Located::Waits => return Ok(()),
+                Located::Nowhere => None,
+            },
         };
-        match (reference, recorded) {
-            (Some(reference), RecordFact::Recorded(before)) => {
-                self.after_fact(account, &reference, &before, kind, &fact, now).await
-            }
-            (_, RecordFact::Unmatched) | (None, _) => {
-                let name = format!("{}#{}", update.provider_message_id, kind.as_str());
-                self.leave_unattached(account, &name, "unmatched_status", now).await
-            }
+        if let Some(reference) = &reference
+            && self.apply(account, reference, kind, &fact, now).await?
+        {
+            return Ok(());
         }
+        let name = format!("{}#{}", update.provider_message_id, kind.as_str());
+        self.leave_unattached(account, &name, "unmatched_status", now).await
+    }
+
+    /// Records a fact and takes what follows from it; false when there is no such message of this
+    /// account.
+    pub(crate) async fn apply(
+        &self,
+        account: &AccountRecord,
+        reference: &Reference,
+        kind: FactKind,
+        fact: &Fact,
+        now: Timestamp,
+    ) -> Result<bool, AppError> {
+        let id = &account.account.id;
+        let recorded =
+            self.store.record_fact(&reference.message, reference.attempt, kind, fact, id).await?;
+        match recorded {
+            RecordFact::Recorded(before) => {
+                self.after_fact(account, reference, &before, kind, fact, now).await?;
+                Ok(true)
+            }
+            RecordFact::Unmatched => Ok(false),
+        }
+    }
+
+    /// Finds the message of a status that carries no reference of ours.
+    async fn locate(
+        &self,
+        account: &AccountRecord,
+        update: &StatusUpdate,
+        kind: FactKind,
+        fact: &Fact,
+        now: Timestamp,
+    ) -> Result<Located, AppError> {
+        if transom_wire::statuses_carry_reference(account.account.provider) {
+            let found = self.find_by_provider_id(update).await?;
+            return Ok(found.map_or(Located::Nowhere, Located::Found));
+        }
+        let (Some(business), Some(user)) = (&update.business, &update.user) else {
+            return Ok(Located::Nowhere);
+        };
+        let Some(sender) = self.sender_of_business(account, business).await? else {
+            return Ok(Located::Nowhere);
+        };
+        let key = self.store.hash_key().conversation(&sender.sender.phone, user);
+        let id = &update.provider_message_id;
+        let known = self.store.join(&key, id).await?.and_then(|j| j.message);
+        let found = match known {
+            Some(found) => Some(found),
+            // The send's answer is not stored yet: the fact is left for it to find.
+            None => self.store.join_fact(&key, id, kind, fact, now).await?.message,
+        };
+        let Some((message, attempt)) = found else {
+            tracing::info!(outcome = "waits_for_the_answer", account = %account.account.id, "status");
+            return Ok(Located::Waits);
+        };
+        let reference = Reference { message, attempt };
+        if let Some(other) = update.other_id.as_deref().filter(|_| kind == FactKind::Sent) {
+            self.join_other_id(account, &key, other, &reference, now).await?;
+        }
+        Ok(Located::Found(reference))
+    }
+
+    /// From `sent` on a provider may call the message by WhatsApp's id alone.
+    async fn join_other_id(
+        &self,
+        account: &AccountRecord,
+        key: &ConversationId,
+        other: &str,
+        reference: &Reference,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Reference { message, attempt } = reference;
+        let left = self.store.join_message(key, other, message, *attempt, now).await?;
+        for (kind, fact) in &left.facts {
+            self.apply(account, reference, *kind, fact, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The other side of the join: the send's answer says which message the provider's id is, and
+    /// takes what statuses have left.
+    pub(crate) async fn join_answer(
+        &self,
+        account: &AccountRecord,
+        key: &ConversationId,
+        provider_message_id: &str,
+        reference: &Reference,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        if transom_wire::statuses_carry_reference(account.account.provider) {
+            return Ok(());
+        }
+        self.join_other_id(account, key, provider_message_id, reference, now).await
     }
 
     /// Locates a message whose status came without our reference, by the conversation that the

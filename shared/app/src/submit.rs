@@ -242,9 +242,10 @@ impl App {
             Target::Sender { sender, to: Recipient::User(user) } => {
                 let sender = self.known_sender(sender).await?;
                 let number = &sender.sender.phone;
-                let conversation = self.store.hash_key().conversation(number, user);
-                let session = self.store.session(&conversation).await?;
-                Ok(Resolved { sender, user: user.clone(), conversation, session })
+                let key = self.store.hash_key().conversation(number, user);
+                let (conversation, session) = self.follow(&key).await?;
+                let user = session.as_ref().and_then(Session::user).unwrap_or(user.clone());
+                Ok(Resolved { sender, user, conversation, session })
             }
             Target::Sender { sender, to: Recipient::Contact(conversation) } => {
                 let sender = self.known_sender(sender).await?;
@@ -270,7 +271,7 @@ impl App {
     }
 
     async fn known_session(&self, id: &ConversationId) -> Result<Session, AppError> {
-        let found = self.store.session(id).await?;
+        let (_, found) = self.follow(id).await?;
         found.ok_or_else(|| Problem::not_found(format!("conversation `{id}`")).into())
     }
 

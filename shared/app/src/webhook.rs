@@ -2,15 +2,24 @@
 //! and only then answered. Both provider-facing functions work with this.
 
 use crate::{App, AppError};
+use futures::stream::StreamExt;
 use std::collections::BTreeMap;
+use std::future::Future;
 use transom_core::account::Provider;
 use transom_core::id::AccountId;
-use transom_core::time::Timestamp;
+use transom_core::time::{Millis, Timestamp};
 use transom_store::{AccountRecord, StoreError};
-use transom_wire::{Credentials, Item, Webhook};
+use transom_wire::{Business, Credentials, Inbound, Item, Webhook};
 
 /// The largest webhook that is read. Meta's batches reach 3 MB.
 pub const WEBHOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a batch may be worked on. The function ends after 30 s, the provider waits less.
+const BATCH_WITHIN: Millis = Millis::from_seconds(25);
+
+/// How many customers or statuses are worked on at once: with the few writes of each that are
+/// under way together, at most 64.
+const CONCURRENT: usize = 32;
 
 /// A webhook as it came, with what its path says.
 #[derive(Debug, Clone)]
@@ -79,9 +88,7 @@ impl App {
                 return Ok(Answered::Unparsable(error.to_string()));
             }
         };
-        for item in items {
-            self.take_item(&account, item, now).await?;
-        }
+        self.take_items(&account, items, now).await?;
         let (content_type, body) = transom_wire::acknowledgement(provider);
         Ok(Answered::Taken { content_type, body })
     }
@@ -113,21 +120,69 @@ impl App {
         Ok(serde_json::from_slice(&plain).map_err(corrupt)?)
     }
 
-    async fn take_item(
+    /// Stores everything that a webhook holds: messages before statuses, the messages of one
+    /// customer together, customers side by side.
+    async fn take_items(
         &self,
         account: &AccountRecord,
-        item: Item,
+        items: Vec<Item>,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        match item {
-            Item::Message(inbound) => self.receive(account, *inbound, now).await,
-            Item::Status(update) => self.record_status(account, update, now).await,
-            Item::Other { kind } => {
-                tracing::info!(outcome = "kept_by_name", account = %account.account.id, kind, "webhook item");
-                Ok(())
+        let began = self.clock.now();
+        let mut customers: BTreeMap<String, Vec<Inbound>> = BTreeMap::new();
+        let mut statuses = Vec::new();
+        for item in items {
+            match item {
+                Item::Message(inbound) => {
+                    let key =
+                        format!("{}|{}", name_of(&inbound.business), inbound.user.canonical());
+                    customers.entry(key).or_default().push(*inbound);
+                }
+                Item::Status(update) => statuses.push(update),
+                Item::Other { kind } => {
+                    tracing::info!(outcome = "kept_by_name", account = %account.account.id, kind, "webhook item");
+                }
             }
         }
+        let mut messages = Vec::with_capacity(customers.len());
+        for customer in customers.into_values() {
+            messages.push(self.in_time(began, self.receive(account, customer, now)));
+        }
+        all_of(messages).await?;
+        let mut facts = Vec::with_capacity(statuses.len());
+        for update in statuses {
+            facts.push(self.in_time(began, self.record_status(account, update, now)));
+        }
+        all_of(facts).await
     }
+
+    /// Does not begin what cannot be finished before the function ends: the provider posts the
+    /// whole batch again, and what is stored already costs little then.
+    async fn in_time(
+        &self,
+        began: Timestamp,
+        work: impl Future<Output = Result<(), AppError>>,
+    ) -> Result<(), AppError> {
+        if self.clock.now().since(began) > BATCH_WITHIN {
+            return Err(AppError::OutOfTime);
+        }
+        work.await
+    }
+}
+
+fn name_of(business: &Business) -> &str {
+    match business {
+        Business::Phone(number) => number.as_str(),
+        Business::ProviderId(name) => name,
+    }
+}
+
+/// Runs everything to its end, at most [`CONCURRENT`] at once, and answers the first failure: one
+/// bad item does not keep the others from being stored.
+async fn all_of(work: Vec<impl Future<Output = Result<(), AppError>>>) -> Result<(), AppError> {
+    let done: Vec<Result<(), AppError>> =
+        futures::stream::iter(work).buffer_unordered(CONCURRENT).collect().await;
+    done.into_iter().collect()
 }
 
 fn webhook(arrival: &Arrival) -> Webhook<'_> {

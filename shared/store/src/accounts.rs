@@ -119,6 +119,13 @@ const UNATTACHED_TTL_S: i64 = 30 * 86_400;
 
 const SELF: &str = ".";
 
+/// Stands for every name that the provider may give to an account's number.
+const ANY_PROVIDER_ID: &str = "*";
+
+fn route_key(account: &AccountId, provider_id: &str) -> String {
+    format!("ROUTE#{account}#{provider_id}")
+}
+
 struct Kind {
     prefix: &'static str,
     what: &'static str,
@@ -180,7 +187,10 @@ impl Store {
         self.write_together(items).await.map(|_| ())
     }
 
-    async fn write_together(&self, items: Vec<TransactWriteItem>) -> Result<Updated, StoreError> {
+    pub(crate) async fn write_together(
+        &self,
+        items: Vec<TransactWriteItem>,
+    ) -> Result<Updated, StoreError> {
         let result = self
             .client
             .transact_write_items()
@@ -311,6 +321,23 @@ impl Store {
             .transpose()
     }
 
+    /// Which sender of an account the provider's own name of a number belongs to. Without such a
+    /// name, the account's latest sender.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn sender_of_provider_id(
+        &self,
+        account: &AccountId,
+        provider_id: Option<&str>,
+    ) -> Result<Option<SenderId>, StoreError> {
+        let pk = route_key(account, provider_id.unwrap_or(ANY_PROVIDER_ID));
+        let item = self.get(&self.tables.accounts, &pk, SELF).await?;
+        item.and_then(|i| text_of(&i, "sender").map(str::to_owned))
+            .map(|text| SenderId::parse(&text).map_err(|e| StoreError::corrupt("route", e)))
+            .transpose()
+    }
+
     /// Stores a sender and points its number at it, if the number still belongs to `number_of`.
     ///
     /// # Errors
@@ -333,7 +360,19 @@ impl Store {
             None => number.condition_expression("attribute_not_exists(pk)"),
         };
         let number = number.build().map_err(|e| StoreError::corrupt("number", e))?;
-        let more = vec![TransactWriteItem::builder().put(number).build()];
+        let mut more = vec![TransactWriteItem::builder().put(number).build()];
+        // The provider's own names of the number lead to it too: Meta's phone-number id, Gupshup's
+        // app id; and for a provider that names only the account, its latest sender.
+        for name in record.sender.provider_id.as_deref().into_iter().chain([ANY_PROVIDER_ID]) {
+            let route = Put::builder()
+                .table_name(&self.tables.accounts)
+                .item("pk", s(route_key(&record.sender.account, name)))
+                .item("sk", s(SELF))
+                .item("sender", s(id))
+                .build()
+                .map_err(|e| StoreError::corrupt("route", e))?;
+            more.push(TransactWriteItem::builder().put(route).build());
+        }
         self.write_thing(&SENDER, id, record, more).await
     }
 

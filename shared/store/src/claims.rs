@@ -5,7 +5,7 @@
 use crate::item::{Conditional, Expression, Item, n, number_of, s, text_of};
 use crate::sessions::partition;
 use crate::{Store, StoreError};
-use transom_core::id::ConversationId;
+use transom_core::id::{ConversationId, MessageId};
 use transom_core::time::Timestamp;
 
 /// What was chosen when a provider's message was first seen.
@@ -13,8 +13,9 @@ use transom_core::time::Timestamp;
 pub struct Claim {
     /// The time that counts as the user's.
     pub at: Timestamp,
-    /// The sortable part of the message's id.
-    pub sortable: String,
+    /// The message's id. The claim stands where the payload's own identity leads, whatever that is
+    /// an alias of by now, and the id says where the message stands.
+    pub message: MessageId,
 }
 
 impl Store {
@@ -32,16 +33,16 @@ impl Store {
             ("pk".to_owned(), s(partition(conversation))),
             ("sk".to_owned(), s(format!("D#{provider_message_id}"))),
             ("at".to_owned(), n(wanted.at.as_millis())),
-            ("m".to_owned(), s(&wanted.sortable)),
+            ("m".to_owned(), s(wanted.message.as_str())),
         ]);
         let expression = Expression::default().when("attribute_not_exists(pk)");
         match self.put(&self.tables.sessions, item, expression).await? {
             Conditional::Done(_) => Ok(wanted.clone()),
             Conditional::Failed(Some(item)) => {
                 let at = number_of(&item, "at").map(Timestamp::from_millis);
-                let sortable = text_of(&item, "m").map(str::to_owned);
-                match (at, sortable) {
-                    (Some(at), Some(sortable)) => Ok(Claim { at, sortable }),
+                let message = text_of(&item, "m").and_then(|m| MessageId::parse(m).ok());
+                match (at, message) {
+                    (Some(at), Some(message)) => Ok(Claim { at, message }),
                     _ => Err(StoreError::corrupt("claim", "a field is missing")),
                 }
             }

@@ -46,6 +46,12 @@ impl StoreError {
         Self::Unavailable { operation, reason }
     }
 
+    /// True when the service will never take the item as it is, such as one above 400 KB.
+    #[must_use]
+    pub fn is_unstorable(&self) -> bool {
+        matches!(self, Self::Unavailable { reason, .. } if reason == "ValidationException")
+    }
+
     pub(crate) fn corrupt(what: &'static str, reason: impl std::fmt::Display) -> Self {
         Self::Corrupt { what, reason: reason.to_string() }
     }

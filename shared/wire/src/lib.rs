@@ -185,6 +185,9 @@ pub struct StatusUpdate {
     pub reference: Option<Reference>,
     /// The provider's id of the message.
     pub provider_message_id: String,
+    /// The provider's second id of the message, where it has one: Gupshup's events carry its
+    /// own id and WhatsApp's, and those that come late carry WhatsApp's alone.
+    pub other_id: Option<String>,
     /// From which of the business's numbers it was sent, where told.
     pub business: Option<Business>,
     /// To whom it was sent, where told.
@@ -370,6 +373,16 @@ pub fn classify(provider: Provider, status: u16, retry_after: Option<&str>, body
     match provider {
         Provider::Twilio => twilio::classify(status, retry_after, body),
         Provider::Gupshup | Provider::Meta => Answer::Unknown { code: status.to_string() },
+    }
+}
+
+/// Whether a provider's statuses bring our own reference back. Where they do not, the send's
+/// answer and the statuses are joined by the provider's id.
+#[must_use]
+pub const fn statuses_carry_reference(provider: Provider) -> bool {
+    match provider {
+        Provider::Twilio | Provider::Meta => true,
+        Provider::Gupshup => false,
     }
 }
 

@@ -16,6 +16,8 @@ pub enum SandboxError {
     BadCustomer(String),
     /// The media of a phone message is not valid base64.
     BadMedia,
+    /// The messages cannot be told in one body.
+    BadBatch(&'static str),
     /// The webhook was signed, but nothing took it.
     NotReached {
         /// The id of the message; it can be sent again by it.
@@ -43,6 +45,7 @@ impl fmt::Display for SandboxError {
                 "{from} is not a phone number such as +919876543210, nor a user id such as US.1349"
             ),
             Self::BadMedia => write!(formatter, "the content of the media is not valid base64"),
+            Self::BadBatch(why) => write!(formatter, "these messages make no batch: {why}"),
             Self::NotReached { sid, url, cause } => {
                 write!(formatter, "nothing took the webhook of {sid} at {url}: {cause}")
             }

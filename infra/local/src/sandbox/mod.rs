@@ -3,17 +3,28 @@
 //! A pretend provider accepts what the true one accepts, refuses what it refuses, and posts
 //! correctly signed webhooks back, so that the code under test cannot tell the difference.
 //! This file holds what every provider shares (clock, outbox, threads, faults); a provider is
-//! one file beside it that holds its wire. Nothing here reads the wall clock: the process's
+//! one file or folder beside it that holds its wire. Nothing here reads the wall clock: the process's
 //! clock is handed in, so that moving it moves the windows too.
 
 mod address;
+mod deliveries;
 mod errors;
+mod fault_answer;
 mod faults;
+mod files;
+mod gupshup;
+mod ids;
 mod in_flight;
+mod kept;
+mod meta;
 mod outbox;
 mod phone;
 mod phone_routes;
 mod post;
+mod provider;
+mod rates;
+mod reports;
+mod sent;
 mod threads;
 mod twilio;
 mod webhooks;
@@ -21,7 +32,7 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +41,8 @@ use tokio::sync::Semaphore;
 
 pub use errors::SandboxError;
 pub use faults::Fault;
+pub use gupshup::{GupshupAccount, GupshupShape};
+pub use meta::{MetaAccount, meta_batch, sign_meta};
 pub use outbox::{OutboxEntry, OutboxKind, RefusedSend};
 pub use phone::{PhoneAnswer, PhoneContent, PhoneMedia, PhoneMessage, Referral};
 pub use threads::{Direction, PhoneState, ThreadEntry, WINDOW_MS};
@@ -46,7 +59,7 @@ pub type RandomBytes = Arc<dyn Fn() -> [u8; 16] + Send + Sync>;
 /// what a test sends; it only keeps a machine left running for days from filling its memory.
 const ENTRIES_KEPT_MAX: usize = 200_000;
 
-/// Twilio's default for one WhatsApp sender.
+/// Twilio's and Meta's default for one WhatsApp sender.
 const RATE_PER_SECOND_DEFAULT: usize = 80;
 
 /// What the sandbox reports by itself after it took a message.
@@ -82,7 +95,7 @@ pub struct SandboxConfig {
     /// With [`AutoStatus::Full`]: report `read` after `delivered`. Without it a message is read
     /// when the phone page shows it.
     pub read_receipts: bool,
-    /// How many messages one sender may hand over in any second.
+    /// How many messages one sender may hand over in any second; at Gupshup never above 20.
     pub rate_per_second: usize,
     /// Set when the public address is not the one that listens.
     pub reach: Option<Reach>,
@@ -139,7 +152,13 @@ struct State {
     refused: VecDeque<RefusedSend>,
     webhooks: VecDeque<PostedWebhook>,
     threads: threads::Threads,
+    recent_sends: rates::RecentSends,
+    numbers: BTreeMap<String, provider::Provider>,
+    sent: kept::Kept<sent::Sent>,
+    received: kept::Kept<Arc<deliveries::Delivery>>,
     twilio: twilio::TwilioState,
+    meta: meta::MetaState,
+    gupshup: gupshup::GupshupState,
 }
 
 impl Sandbox {
@@ -154,7 +173,13 @@ impl Sandbox {
             refused: VecDeque::new(),
             webhooks: VecDeque::new(),
             threads: threads::Threads::default(),
+            recent_sends: rates::RecentSends::default(),
+            numbers: BTreeMap::new(),
+            sent: kept::Kept::default(),
+            received: kept::Kept::default(),
             twilio: twilio::TwilioState::default(),
+            meta: meta::MetaState::default(),
+            gupshup: gupshup::GupshupState::default(),
         };
         Self {
             inner: Arc::new(Inner {
@@ -168,9 +193,13 @@ impl Sandbox {
         }
     }
 
-    /// The pretend providers, each under its name (`/twilio/…`); nest it under any prefix.
+    /// The pretend providers, each under its name (`/twilio/…`, `/meta/…`, `/gupshup/…`); nest
+    /// it under any prefix.
     pub fn router(&self) -> Router {
-        Router::new().nest("/twilio", twilio::router(self.clone()))
+        Router::new()
+            .nest("/twilio", twilio::router(self.clone()))
+            .nest("/meta", meta::router(self.clone()))
+            .nest("/gupshup", gupshup::router(self.clone()))
     }
 
     /// The customer's phone: `/phone` and `/phone/…`; merge it at the root of the listener.
@@ -260,12 +289,6 @@ impl Sandbox {
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic under the lock fails its own test; it must not hide behind poisoning in others.
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A provider id: its two-letter prefix and 32 hexadecimal digits.
-    fn new_sid(&self, prefix: &str) -> String {
-        let bytes = (self.inner.random)();
-        format!("{prefix}{}", data_encoding::HEXLOWER.encode(&bytes))
     }
 }
 

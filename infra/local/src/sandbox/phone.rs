@@ -36,9 +36,14 @@ pub struct PhoneMessage {
     /// The provider's id; made up when absent.
     #[serde(default)]
     pub sid: Option<String>,
-    /// The account that owns the business number; looked up when absent.
+    /// The account that owns the business number, at Meta the id of the number; looked up when
+    /// absent.
     #[serde(default)]
     pub account_sid: Option<String>,
+    /// When the customer wrote, if that is not the instant of sending: the window runs from
+    /// here, and Meta tells it in whole seconds.
+    #[serde(default)]
+    pub at_ms: Option<i64>,
 }
 
 /// What a message says.
@@ -159,6 +164,7 @@ impl PhoneMessage {
             referral: None,
             sid: None,
             account_sid: None,
+            at_ms: None,
         }
     }
 

@@ -114,9 +114,10 @@ fn answer(result: Result<super::PhoneAnswer, SandboxError>) -> Response {
 fn refuse(error: &SandboxError) -> Response {
     let status = match error {
         SandboxError::UnknownNumber(_) | SandboxError::UnknownMessage(_) => StatusCode::NOT_FOUND,
-        SandboxError::NoInboundUrl(_) | SandboxError::BadCustomer(_) | SandboxError::BadMedia => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        SandboxError::NoInboundUrl(_)
+        | SandboxError::BadCustomer(_)
+        | SandboxError::BadMedia
+        | SandboxError::BadBatch(_) => StatusCode::UNPROCESSABLE_ENTITY,
         SandboxError::NotReached { .. } => StatusCode::BAD_GATEWAY,
     };
     problem(status, &error.to_string())

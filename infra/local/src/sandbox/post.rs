@@ -1,4 +1,4 @@
-//! Posts a signed form to us, as a provider's edge does.
+//! Posts a webhook to us, as a provider's edge does.
 //!
 //! Plain HTTP only, one connection for each post: the receiver is on this machine, and a
 //! provider of TLS is the business of the process, not of the sandbox.
@@ -18,7 +18,8 @@ use url::Url;
 
 use super::{Reach, Sandbox};
 
-/// Twilio gives the whole call 15 s, the connecting included.
+/// Twilio gives the whole call 15 s, the connecting included; Gupshup gives 10 s, and what Meta
+/// gives is not published. One limit serves all.
 const POST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Tries while nothing listens yet. The waits between them double, so they end after about 3 s:
@@ -29,6 +30,12 @@ const CONNECT_WAIT_FIRST: Duration = Duration::from_millis(100);
 /// Posts at the same time. A campaign reports on thousands of messages at once, and each post
 /// holds two descriptors of this very process.
 pub(super) const POSTS_AT_ONCE_MAX: usize = 128;
+
+/// The type of a form, as the providers write it.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
+
+/// The type of JSON, as the providers write it.
+pub(super) const JSON: &str = "application/json; charset=utf-8";
 
 /// An answer to a webhook is small; whatever is longer is cut off.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -41,12 +48,24 @@ pub(super) struct PostAnswer {
     pub(super) body: String,
 }
 
-/// One form on its way. `headers` carry the provider's signature over `url`.
+/// One webhook on its way. `headers` carry the provider's signature.
 #[derive(Debug)]
-pub(super) struct SignedForm<'a> {
-    pub(super) url: &'a str,
-    pub(super) params: &'a [(String, String)],
+pub(super) struct Parcel {
+    pub(super) url: String,
+    pub(super) content_type: &'static str,
+    pub(super) body: Bytes,
     pub(super) headers: Vec<(&'static str, String)>,
+}
+
+impl Parcel {
+    pub(super) fn form(
+        url: &str,
+        params: &[(String, String)],
+        headers: Vec<(&'static str, String)>,
+    ) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+        Self { url: url.to_owned(), content_type: FORM, body: Bytes::from(body), headers }
+    }
 }
 
 /// The address as a provider signs and calls it: it never sends the fragment.
@@ -55,25 +74,25 @@ pub(super) fn without_fragment(url: &str) -> &str {
 }
 
 impl Sandbox {
-    /// Posts the form when one of the places under way is free.
-    pub(super) async fn post(&self, form: &SignedForm<'_>) -> Result<PostAnswer, String> {
+    /// Posts the parcel when one of the places under way is free.
+    pub(super) async fn post(&self, parcel: &Parcel) -> Result<PostAnswer, String> {
         let reach = self.state().reach.clone();
         let place = self.inner.post_places.acquire().await;
-        let answer = post(form, reach.as_ref()).await;
+        let answer = post(parcel, reach.as_ref()).await;
         drop(place);
         answer
     }
 }
 
-/// Posts the form. Only a refused connection is tried again: whatever reached the receiver
+/// Posts the parcel. Only a refused connection is tried again: whatever reached the receiver
 /// counts as delivered, as with the true provider.
 pub(super) async fn post(
-    form: &SignedForm<'_>,
+    parcel: &Parcel,
     reach: Option<&Reach>,
 ) -> Result<PostAnswer, String> {
-    let url = reachable(form.url, reach)?;
+    let url = reachable(&parcel.url, reach)?;
     let stream = connect_with_retry(&url).await?;
-    match timeout(POST_TIMEOUT, exchange(stream, &url, form)).await {
+    match timeout(POST_TIMEOUT, exchange(stream, &url, parcel)).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {} s", POST_TIMEOUT.as_secs())),
     }
@@ -115,9 +134,9 @@ async fn connect_with_retry(url: &Url) -> Result<TcpStream, String> {
 async fn exchange(
     stream: TcpStream,
     url: &Url,
-    form: &SignedForm<'_>,
+    parcel: &Parcel,
 ) -> Result<PostAnswer, String> {
-    let request = request(url, form)?;
+    let request = request(url, parcel)?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;
@@ -147,7 +166,7 @@ async fn read(response: http::Response<hyper::body::Incoming>) -> Result<PostAns
     Ok(PostAnswer { status, content_type, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-fn request(url: &Url, form: &SignedForm<'_>) -> Result<Request<Full<Bytes>>, String> {
+fn request(url: &Url, parcel: &Parcel) -> Result<Request<Full<Bytes>>, String> {
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
@@ -161,16 +180,15 @@ fn request(url: &Url, form: &SignedForm<'_>) -> Result<Request<Full<Bytes>>, Str
         .header(HOST, host)
         .header(CONNECTION, "close")
         .header(USER_AGENT, "transom-sandbox")
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8");
+        .header(CONTENT_TYPE, parcel.content_type);
     if !url.username().is_empty() {
         let user = format!("{}:{}", url.username(), url.password().unwrap_or_default());
         request = request.header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(user)));
     }
-    for (name, value) in &form.headers {
+    for (name, value) in &parcel.headers {
         request = request.header(*name, value);
     }
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.params).finish();
-    request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())
+    request.body(Full::new(parcel.body.clone())).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use url::Url;
 
-use super::post::{PostAnswer, SignedForm, post};
+use super::post::{Parcel, PostAnswer, post};
 use super::*;
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
@@ -111,8 +111,7 @@ impl World {
             "http://{ACCOUNT}:{token}@{}/sandbox/twilio/2010-04-01/Accounts/{ACCOUNT}/Messages.json",
             self.sandbox_host
         );
-        let form = SignedForm { url: &url, params: &params, headers: Vec::new() };
-        post(&form, None).await
+        post(&Parcel::form(&url, &params, Vec::new()), None).await
     }
 
     /// Everything that reached the receiver, once nothing is under way.

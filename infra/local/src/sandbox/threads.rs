@@ -151,9 +151,32 @@ impl Threads {
     }
 }
 
+/// How far along a status stands, whichever provider says it; unknown ones stand nowhere, so
+/// they change nothing.
+pub(super) fn rank(status: &str) -> u8 {
+    match status {
+        "queued" | "accepted" | "scheduled" | "submitted" => 1,
+        "sending" | "enqueued" => 2,
+        "sent" => 3,
+        "undelivered" | "failed" => 4,
+        "delivered" => 5,
+        "read" => 6,
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statuses_only_step_forward() {
+        assert!(rank("read") > rank("delivered"));
+        assert!(rank("delivered") > rank("undelivered"));
+        assert!(rank("undelivered") > rank("sent"));
+        assert!(rank("sent") > rank("enqueued"));
+        assert!(rank("unheard-of") < rank("queued"));
+    }
 
     #[test]
     fn the_window_shuts_at_its_very_end_and_never_steps_back() {

@@ -25,9 +25,6 @@ pub use sign::sign_twilio;
 
 use super::Sandbox;
 
-/// The name under which entries of the outbox stand.
-const PROVIDER: &str = "twilio";
-
 /// The version that stands in every path and every webhook.
 const API_VERSION: &str = "2010-04-01";
 
@@ -37,7 +34,6 @@ pub(super) struct TwilioState {
     accounts: accounts::Accounts,
     messages: messages::Messages,
     media: media::MediaStore,
-    recent_sends: send::RecentSends,
 }
 
 /// The part of the REST API that WhatsApp messages need.

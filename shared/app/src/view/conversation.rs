@@ -177,8 +177,8 @@ pub fn conversation_view(facts: &ConversationFacts<'_>, now: Timestamp) -> Conve
         conference: None,
         tags: Vec::new(),
         undelivered: facts.undelivered,
-        predecessor: None,
-        successor: None,
+        predecessor: session.predecessor.as_ref().map(ToString::to_string),
+        successor: session.alias_of.as_ref().map(ToString::to_string),
         opened_at: session.created_at.rfc3339(),
         last_message_at: facts.newest.and_then(|m| m.id.as_ref()).map(|id| id.at().rfc3339()),
     }

@@ -42,6 +42,7 @@ pub(super) fn read(form: &Form, name: &str, query: &str) -> Result<Item, Unparsa
     Ok(Item::Status(StatusUpdate {
         reference: reference(query),
         provider_message_id: provider_message_id.to_owned(),
+        other_id: None,
         business: form.get("From").and_then(address::phone).map(Business::Phone),
         user: form.get("To").and_then(|to| address::user(to, form.get("ExternalUserId"))),
         fact,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
+use super::TwilioState;
+use crate::sandbox::provider::Provider;
 use crate::sandbox::{Sandbox, address};
 
 /// One account of the pretend Twilio.
@@ -42,13 +42,6 @@ pub(super) struct Template {
     pub(super) status: TemplateStatus,
 }
 
-/// A business number, as the phone page lists it.
-#[derive(Debug, Clone, Serialize)]
-pub(in crate::sandbox) struct NumberListing {
-    phone: String,
-    account_sid: String,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     accounts: BTreeMap<String, TwilioAccount>,
@@ -70,6 +63,18 @@ impl Accounts {
     }
 }
 
+impl TwilioState {
+    /// The account that owns the number.
+    pub(in crate::sandbox) fn account_of(&self, phone: &str) -> Option<String> {
+        self.accounts.account_of_number.get(phone).cloned()
+    }
+
+    /// Another provider has the number now.
+    pub(in crate::sandbox) fn release(&mut self, phone: &str) {
+        self.accounts.account_of_number.remove(phone);
+    }
+}
+
 impl Sandbox {
     /// Adds an account, or changes the one with the same id.
     pub fn register_twilio(&self, account: TwilioAccount) {
@@ -80,7 +85,9 @@ impl Sandbox {
     /// Gives an account a business number (E.164), which may write from then on.
     pub fn register_number(&self, account_sid: &str, phone: &str) {
         let phone = address::bare(phone);
-        let accounts = &mut self.state().twilio.accounts;
+        let state = &mut *self.state();
+        state.claim_number(&phone, Provider::Twilio);
+        let accounts = &mut state.twilio.accounts;
         accounts.account_of_number.insert(phone, account_sid.to_owned());
     }
 
@@ -94,19 +101,5 @@ impl Sandbox {
         let template = Template { variable_count, status };
         let accounts = &mut self.state().twilio.accounts;
         accounts.templates.insert(content_sid.to_owned(), template);
-    }
-
-    /// Every business number that a customer can write to.
-    pub(in crate::sandbox) fn numbers(&self) -> Vec<NumberListing> {
-        self.state()
-            .twilio
-            .accounts
-            .account_of_number
-            .iter()
-            .map(|(phone, account_sid)| NumberListing {
-                phone: phone.clone(),
-                account_sid: account_sid.clone(),
-            })
-            .collect()
     }
 }

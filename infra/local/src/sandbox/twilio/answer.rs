@@ -1,8 +1,8 @@
 //! Authentication, and the shape of a refusal.
 
 use axum::Json;
-use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,9 +28,10 @@ impl Refusal {
     pub(super) fn not_found(path: &str) -> Self {
         Self { status: 404, code: 20404, message: format!("No resource was found at {path}") }
     }
+}
 
-    /// The answer, with the seconds of `Retry-After` if there are any.
-    pub(super) fn answer(&self, retry_after_s: Option<u64>) -> Response {
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
         let body = json!({
             "code": self.code,
             "message": self.message,
@@ -38,18 +39,7 @@ impl Refusal {
             "status": self.status,
         });
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(body)).into_response();
-        if let Some(retry_after_s) = retry_after_s {
-            let headers = response.headers_mut();
-            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
-        }
-        response
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        self.answer(None)
+        (status, Json(body)).into_response()
     }
 }
 

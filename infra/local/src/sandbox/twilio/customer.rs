@@ -1,23 +1,18 @@
 //! The customer writes: enters the message everywhere and posts its signed webhook.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-
 use super::TwilioState;
 use super::inbound::inbound_form;
 use super::media::{MediaStore, StoredMedia};
 use super::messages::Message;
 use super::reply::spoken;
 use super::sign::sign_twilio;
-use crate::sandbox::post::{PostAnswer, SignedForm, without_fragment};
+use crate::sandbox::deliveries::{Told, customer_of};
+use crate::sandbox::files::bytes_of;
+use crate::sandbox::post::{Parcel, PostAnswer, without_fragment};
 use crate::sandbox::{
-    Direction, PhoneAnswer, PhoneContent, PhoneMessage, PostedWebhook, Sandbox, SandboxError,
-    ThreadEntry, address, push_bounded,
+    Direction, PhoneAnswer, PhoneContent, PhoneMessage, Sandbox, SandboxError, ThreadEntry,
+    address,
 };
-
-/// The bytes of a file that the caller did not give.
-const MEDIA_UNSET: &[u8] = b"a file of the sandbox";
 
 /// An inbound webhook, ready to post.
 struct Webhook {
@@ -29,43 +24,29 @@ struct Webhook {
 }
 
 impl Sandbox {
-    /// The customer writes: the window opens, and the signed webhook is posted. An `Err` of
-    /// [`SandboxError::NotReached`] carries the id under which it can be sent again.
-    pub async fn phone_send(&self, message: PhoneMessage) -> Result<PhoneAnswer, SandboxError> {
-        let sid = self.enter(message)?;
-        self.phone_resend(&sid).await
-    }
-
     /// Posts the webhook of an earlier message of the customer again, unchanged.
-    pub async fn phone_resend(&self, sid: &str) -> Result<PhoneAnswer, SandboxError> {
+    pub(in crate::sandbox) async fn resend_twilio(
+        &self,
+        sid: &str,
+    ) -> Result<PhoneAnswer, SandboxError> {
         let underway = self.inner.in_flight.begin();
         let webhook = webhook(&self.state().twilio, sid)?;
         let url = without_fragment(&webhook.url);
         let signature = sign_twilio(&webhook.auth_token, url, &webhook.params);
-        let form = SignedForm {
-            url,
-            params: &webhook.params,
-            // The same for every delivery of one message.
-            headers: vec![
-                ("x-twilio-signature", signature),
-                ("i-twilio-idempotency-token", sid.to_owned()),
-            ],
-        };
-        let answer = self.post(&form).await;
-        self.note_answer(sid, &webhook, &answer);
+        // The same for every delivery of one message.
+        let token = ("i-twilio-idempotency-token", sid.to_owned());
+        let headers = vec![("x-twilio-signature", signature), token];
+        let parcel = Parcel::form(url, &webhook.params, headers);
+        let answer = self.post_and_note(sid, "inbound", &parcel).await;
+        self.note_answer(sid, &webhook, answer.as_ref().ok());
         drop(underway);
-        match answer {
-            Ok(answer) => Ok(PhoneAnswer {
-                sid: sid.to_owned(),
-                status: answer.status,
-                spoken: spoken_reply(&answer),
-                content_type: answer.content_type,
-                body: answer.body,
-            }),
-            Err(cause) => {
-                Err(SandboxError::NotReached { sid: sid.to_owned(), url: webhook.url, cause })
-            }
-        }
+        answer.map(|answer| PhoneAnswer {
+            sid: sid.to_owned(),
+            status: answer.status,
+            spoken: spoken_reply(&answer),
+            content_type: answer.content_type,
+            body: answer.body,
+        })
     }
 
     /// Enters a message that reached us by a webhook which someone else posted, from that
@@ -86,7 +67,7 @@ impl Sandbox {
         let mut message = PhoneMessage::text(&value("From"), &value("To"), &value("Body"));
         message.sid = Some(sid).filter(|sid| !sid.is_empty());
         let (customer, business) = (address::bare(&message.from), address::bare(&message.to));
-        let sid = self.enter(message)?;
+        let sid = self.enter_twilio(message)?;
         let mut state = self.state();
         if let Some(entered) = state.twilio.messages.get_mut(&sid) {
             entered.inbound = params;
@@ -98,12 +79,12 @@ impl Sandbox {
     }
 
     /// Enters the message into everything that knows of messages, and answers its id.
-    fn enter(&self, mut message: PhoneMessage) -> Result<String, SandboxError> {
-        let customer = address::bare(&message.from);
+    pub(in crate::sandbox) fn enter_twilio(
+        &self,
+        mut message: PhoneMessage,
+    ) -> Result<String, SandboxError> {
+        let customer = customer_of(&message)?;
         let business = address::bare(&message.to);
-        if !address::is_phone(&customer) && !address::is_user_id(&customer) {
-            return Err(SandboxError::BadCustomer(message.from));
-        }
         let now_ms = self.now_ms();
         let plain =
             matches!(message.content, PhoneContent::Text { .. } | PhoneContent::Location { .. });
@@ -120,24 +101,14 @@ impl Sandbox {
             .ok_or(SandboxError::UnknownNumber(business.clone()))?;
         message.account_sid.get_or_insert(account_sid.clone());
         store_media(&mut state.twilio.media, &mut message, &account_sid, media_sid)?;
-        state.threads.customer_wrote(&customer, &business, now_ms);
-        let entry = ThreadEntry {
-            sid: sid.clone(),
-            direction: Direction::In,
-            kind: message.content.kind().to_owned(),
-            text: message.content.shown(),
-            at_ms: now_ms,
-            status: "posting".to_owned(),
-            error_code: None,
-            webhook_status: None,
-        };
-        state.threads.push(&customer, &business, entry);
-        state.twilio.messages.insert(Message {
+        let told = Told { sid: sid.clone(), customer, business };
+        state.enter_thread(&message, &told, now_ms);
+        let entered = Message {
             sid: sid.clone(),
             account_sid,
             direction: Direction::In,
-            business,
-            customer,
+            business: told.business,
+            customer: told.customer,
             body: message.content.body(),
             media_count: usize::from(message.content.media().is_some()),
             status: "received".to_owned(),
@@ -147,30 +118,23 @@ impl Sandbox {
             sent_ms: Some(now_ms),
             status_callback: None,
             inbound: inbound_form(&message),
-        });
+        };
+        state.twilio.messages.insert(&sid, entered);
         Ok(sid)
     }
 
-    fn note_answer(&self, sid: &str, webhook: &Webhook, answer: &Result<PostAnswer, String>) {
+    fn note_answer(&self, sid: &str, webhook: &Webhook, answer: Option<&PostAnswer>) {
         let at_ms = self.now_ms();
-        let status = answer.as_ref().ok().map(|answer| answer.status);
+        let status = answer.map(|answer| answer.status);
         let taken = status.is_some_and(|status| (200..300).contains(&status));
         let state = &mut *self.state();
-        let posted = PostedWebhook {
-            at_ms,
-            sid: sid.to_owned(),
-            what: "inbound".to_owned(),
-            url: without_fragment(&webhook.url).to_owned(),
-            answered: status,
-        };
-        push_bounded(&mut state.webhooks, posted);
         let (customer, business) = (&webhook.customer, &webhook.business);
         state.threads.update(customer, business, sid, |entry| {
             entry.webhook_status = status;
             let status = if taken { "received" } else { "refused" };
             status.clone_into(&mut entry.status);
         });
-        let spoken = answer.as_ref().ok().and_then(spoken_reply);
+        let spoken = answer.and_then(spoken_reply);
         if let Some(text) = spoken {
             let entry = ThreadEntry {
                 sid: format!("reply-to-{sid}"),
@@ -225,10 +189,7 @@ fn store_media(
     if media.url.is_some() {
         return Ok(());
     }
-    let bytes = match &media.content_base64 {
-        Some(content) => Bytes::from(STANDARD.decode(content).map_err(|_| SandboxError::BadMedia)?),
-        None => Bytes::from_static(MEDIA_UNSET),
-    };
+    let bytes = bytes_of(media)?;
     media.url = Some(store.url(account_sid, &message_sid, &media_sid));
     store.put(StoredMedia {
         media_sid,

@@ -1,14 +1,14 @@
 //! The message resources of the pretend Twilio, both directions, and their JSON.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::API_VERSION;
-use crate::sandbox::{Direction, ENTRIES_KEPT_MAX, address};
+use crate::sandbox::kept::Kept;
+use crate::sandbox::threads::rank;
+use crate::sandbox::{Direction, address};
 
 /// One message resource.
 #[derive(Debug, Clone)]
@@ -32,46 +32,8 @@ pub(super) struct Message {
     pub(super) inbound: Vec<(String, String)>,
 }
 
-/// All messages in order of arrival, and where each id stands.
-#[derive(Debug, Default)]
-pub(super) struct Messages {
-    next: u64,
-    by_arrival: BTreeMap<u64, Message>,
-    arrival_of: BTreeMap<String, u64>,
-}
-
-impl Messages {
-    /// A message with a known id takes the place of the earlier one.
-    pub(super) fn insert(&mut self, message: Message) {
-        if let Some(known) = self.get_mut(&message.sid) {
-            *known = message;
-            return;
-        }
-        self.arrival_of.insert(message.sid.clone(), self.next);
-        self.by_arrival.insert(self.next, message);
-        self.next += 1;
-        while self.by_arrival.len() > ENTRIES_KEPT_MAX {
-            if let Some((_, oldest)) = self.by_arrival.pop_first() {
-                self.arrival_of.remove(&oldest.sid);
-            }
-        }
-    }
-
-    pub(super) fn get(&self, sid: &str) -> Option<&Message> {
-        let arrival = self.arrival_of.get(sid)?;
-        self.by_arrival.get(arrival)
-    }
-
-    pub(super) fn get_mut(&mut self, sid: &str) -> Option<&mut Message> {
-        let arrival = self.arrival_of.get(sid)?;
-        self.by_arrival.get_mut(arrival)
-    }
-
-    /// Newest first, as Twilio lists them.
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = &Message> {
-        self.by_arrival.values().rev()
-    }
-}
+/// All messages by sid.
+pub(super) type Messages = Kept<Message>;
 
 impl Message {
     /// The sending end as it stands on the wire.
@@ -148,19 +110,6 @@ pub(super) fn failure_text(code: u32) -> &'static str {
     }
 }
 
-/// How far along a status stands; unknown ones stand nowhere, so they change nothing.
-fn rank(status: &str) -> u8 {
-    match status {
-        "queued" | "accepted" | "scheduled" => 1,
-        "sending" => 2,
-        "sent" => 3,
-        "undelivered" | "failed" => 4,
-        "delivered" => 5,
-        "read" => 6,
-        _ => 0,
-    }
-}
-
 /// RFC 2822 in whole seconds: the API knows no finer time.
 fn date(at_ms: i64) -> String {
     let at =
@@ -175,13 +124,5 @@ mod tests {
     #[test]
     fn dates_are_written_as_twilio_writes_them() {
         assert_eq!(date(1_795_168_800_999), "Fri, 20 Nov 2026 10:00:00 +0000");
-    }
-
-    #[test]
-    fn statuses_only_step_forward() {
-        assert!(rank("read") > rank("delivered"));
-        assert!(rank("delivered") > rank("undelivered"));
-        assert!(rank("undelivered") > rank("sent"));
-        assert!(rank("unheard-of") < rank("queued"));
     }
 }

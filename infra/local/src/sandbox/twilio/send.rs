@@ -1,12 +1,9 @@
 //! `POST …/Messages.json`: takes a message or refuses it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::io;
-
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -14,42 +11,17 @@ use serde_json::Value;
 use super::answer::{Refusal, authenticate};
 use super::form::{Ends, SendForm};
 use super::messages::Message;
-use super::{PROVIDER, status};
+use crate::sandbox::fault_answer::faulty_answer;
+use crate::sandbox::provider::Provider;
+use crate::sandbox::reports::{self, Report};
 use crate::sandbox::{
     Direction, Fault, OutboxEntry, RefusedSend, Sandbox, State as Shared, ThreadEntry, push_bounded,
 };
 
-/// The span over which a sender's rate is counted.
-const RATE_SPAN_MS: i64 = 1000;
-
-/// A length that the broken answer promises and never keeps.
-const BROKEN_ANSWER_BYTES: u64 = 512;
-
-/// When each business number handed over its last messages.
-#[derive(Debug, Default)]
-pub(super) struct RecentSends {
-    by_sender: BTreeMap<String, VecDeque<i64>>,
-}
-
-impl RecentSends {
-    /// Counts one send, unless the last second is full.
-    fn admit(&mut self, sender: &str, now_ms: i64, per_second: usize) -> bool {
-        let recent = self.by_sender.entry(sender.to_owned()).or_default();
-        while recent.front().is_some_and(|at_ms| now_ms - at_ms >= RATE_SPAN_MS) {
-            recent.pop_front();
-        }
-        let admitted = recent.len() < per_second;
-        if admitted {
-            recent.push_back(now_ms);
-        }
-        admitted
-    }
-}
-
 /// What became of a request under the lock.
 enum Outcome {
     Refused(Refusal),
-    Taken { sid: String, json: Value, reports: Vec<status::Report>, fault: Option<Fault> },
+    Taken { sid: String, json: Value, reports: Vec<Report>, fault: Option<Fault> },
     Lost(Fault),
 }
 
@@ -63,13 +35,13 @@ pub(super) async fn create(
     match decide(&sandbox, &account_sid, &headers, pairs) {
         Outcome::Refused(refusal) => refusal.into_response(),
         Outcome::Taken { sid, json, reports, fault } => {
-            status::spawn(&sandbox, sid, reports);
+            reports::spawn(&sandbox, sid, reports);
             match fault {
-                Some(fault) => faulty_answer(fault).await,
+                Some(fault) => faulty_answer(fault, StatusCode::CREATED, ordered_refusal).await,
                 None => (StatusCode::CREATED, Json(json)).into_response(),
             }
         }
-        Outcome::Lost(fault) => faulty_answer(fault).await,
+        Outcome::Lost(fault) => faulty_answer(fault, StatusCode::CREATED, ordered_refusal).await,
     }
 }
 
@@ -108,7 +80,7 @@ fn decide(
         Err(refusal) => {
             let refused = RefusedSend {
                 at_ms: now_ms,
-                provider: PROVIDER.to_owned(),
+                provider: Provider::Twilio.name().to_owned(),
                 status: refusal.status,
                 code: refusal.code,
                 form: pairs,
@@ -127,10 +99,10 @@ fn admit(
     now_ms: i64,
     per_second: usize,
 ) -> Result<Ends, Refusal> {
-    let twilio = &mut state.twilio;
-    let account = authenticate(&twilio.accounts, account_sid, headers)?;
-    let ends = form.validate(&twilio.accounts, account)?;
-    if twilio.recent_sends.admit(&ends.business, now_ms, per_second) {
+    let accounts = &state.twilio.accounts;
+    let account = authenticate(accounts, account_sid, headers)?;
+    let ends = form.validate(accounts, account)?;
+    if state.recent_sends.admit(&ends.business, now_ms, per_second) {
         Ok(ends)
     } else {
         Err(Refusal { status: 429, code: 20429, message: "Too Many Requests".to_owned() })
@@ -146,10 +118,10 @@ fn take(
     ends: Ends,
     pairs: Vec<(String, String)>,
     now_ms: i64,
-) -> (Value, Vec<status::Report>) {
+) -> (Value, Vec<Report>) {
     let window_open = state.threads.window_open(&ends.customer, &ends.business, now_ms);
     let refusal = form.late_refusal(&state.twilio.accounts, window_open);
-    let reports = status::planned(state.autostatus, state.read_receipts, refusal);
+    let reports = reports::planned(state.autostatus, state.read_receipts, refusal, "undelivered");
     let message = Message {
         sid: sid.to_owned(),
         account_sid: account_sid.to_owned(),
@@ -167,12 +139,12 @@ fn take(
         inbound: Vec::new(),
     };
     let json = message.json();
-    state.twilio.messages.insert(message);
+    state.twilio.messages.insert(sid, message);
     let entry = thread_entry(sid, form, now_ms);
     state.threads.push(&ends.customer, &ends.business, entry);
     let entry = OutboxEntry {
         at_ms: now_ms,
-        provider: PROVIDER.to_owned(),
+        provider: Provider::Twilio.name().to_owned(),
         sid: sid.to_owned(),
         from: ends.business,
         to: ends.customer,
@@ -201,7 +173,7 @@ fn thread_entry(sid: &str, form: &SendForm, now_ms: i64) -> ThreadEntry {
     ThreadEntry {
         sid: sid.to_owned(),
         direction: Direction::Out,
-        kind: kind_name(form).to_owned(),
+        kind: form.kind().name().to_owned(),
         text: parts.join("\n"),
         at_ms: now_ms,
         status: "queued".to_owned(),
@@ -210,57 +182,6 @@ fn thread_entry(sid: &str, form: &SendForm, now_ms: i64) -> ThreadEntry {
     }
 }
 
-fn kind_name(form: &SendForm) -> &'static str {
-    use crate::sandbox::OutboxKind::{Location, Media, Template, Text};
-    match form.kind() {
-        Text => "text",
-        Media => "media",
-        Location => "location",
-        Template => "template",
-    }
-}
-
-async fn faulty_answer(fault: Fault) -> Response {
-    match fault {
-        Fault::DropAfterRequest | Fault::DropUntaken => broken_answer(),
-        Fault::Hang => futures::future::pending().await,
-        Fault::Garbage => (
-            StatusCode::CREATED,
-            [(CONTENT_TYPE, "application/json")],
-            "<html>not what you hoped for",
-        )
-            .into_response(),
-        Fault::Status { status, code, retry_after_s, taken: _ } => {
-            Refusal { status, code, message: "A fault that the test ordered".to_owned() }
-                .answer(retry_after_s)
-        }
-    }
-}
-
-/// An answer whose body fails before its first byte: the server gives the connection up before
-/// it has written anything, so the caller sees it close without an answer.
-fn broken_answer() -> Response {
-    let broken = futures::stream::once(async {
-        Err::<Bytes, _>(io::Error::other("the sandbox drops this connection by order"))
-    });
-    let mut response = Body::from_stream(broken).into_response();
-    response.headers_mut().insert(CONTENT_LENGTH, BROKEN_ANSWER_BYTES.into());
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_counts_over_a_sliding_second_for_each_sender() {
-        let mut recent = RecentSends::default();
-        assert!(recent.admit("+1", 0, 2));
-        assert!(recent.admit("+1", 600, 2));
-        assert!(!recent.admit("+1", 999, 2));
-        assert!(recent.admit("+2", 999, 2));
-        assert!(recent.admit("+1", 1000, 2));
-        assert!(!recent.admit("+1", 1599, 2));
-        assert!(recent.admit("+1", 1600, 2));
-    }
+fn ordered_refusal(status: u16, code: u32) -> Response {
+    Refusal { status, code, message: "A fault that the test ordered".to_owned() }.into_response()
 }

@@ -1,0 +1,190 @@
+//! Which conversation a user's message belongs to (design §3): one identity writes to its own
+//! key, or to what that is an alias of; where the provider names two, they are one user.
+
+use crate::{App, AppError};
+use transom_core::due::next_visit;
+use transom_core::id::ConversationId;
+use transom_core::identity::{Phone, User};
+use transom_core::time::Timestamp;
+use transom_core::window::{Channel, Merge, merge};
+use transom_store::{SenderRecord, Session, StoreError, Updated};
+
+/// How often two identities are looked at again because somebody else wrote meanwhile.
+const ROUNDS_MAX: u32 = 50;
+
+/// How many aliases are followed; they never chain by themselves, but two joins may meet.
+const HOPS_MAX: u32 = 5;
+
+/// Where a user's messages go.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Thread {
+    /// The conversation.
+    pub(crate) id: ConversationId,
+    /// As it stands, if it does.
+    pub(crate) session: Option<Session>,
+    /// Where the payload's own identity leads: claims and joins stand there for good.
+    pub(crate) key: ConversationId,
+}
+
+impl App {
+    /// The conversation at `key`, or what that is an alias of.
+    pub(crate) async fn follow(
+        &self,
+        key: &ConversationId,
+    ) -> Result<(ConversationId, Option<Session>), AppError> {
+        let mut id = key.clone();
+        for _ in 0..HOPS_MAX {
+            let session = self.store.session(&id).await?;
+            match session.as_ref().and_then(|s| s.alias_of.clone()) {
+                Some(target) => id = target,
+                None => return Ok((id, session)),
+            }
+        }
+        Err(StoreError::Corrupt { what: "conversation", reason: "its aliases form a ring".into() }
+            .into())
+    }
+
+    /// The conversation of `user` with a sender. Two identities in one payload are made one.
+    pub(crate) async fn thread(
+        &self,
+        sender: &SenderRecord,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Thread, AppError> {
+        let number = &sender.sender.phone;
+        let key = self.store.hash_key().conversation(number, user);
+        let User::Both(phone, user_id) = user else {
+            let (id, session) = self.follow(&key).await?;
+            return Ok(Thread { id, session, key });
+        };
+        let by_phone = User::Phone(phone.clone());
+        let by_id = User::Id(user_id.clone());
+        let other_key = self.store.hash_key().conversation(number, &by_id);
+        for _ in 0..ROUNDS_MAX {
+            let (first, second) = futures::join!(self.follow(&key), self.follow(&other_key));
+            let ((first, a), (second, b)) = (first?, second?);
+            if first == second {
+                return Ok(Thread { id: first, session: a, key });
+            }
+            match (a, b) {
+                // The phone's becomes the conversation; its item is made with the first message.
+                (_, None) => self.alias(sender, &by_id, other_key.clone(), &first, now).await?,
+                (None, Some(_)) => {
+                    self.alias(sender, &by_phone, key.clone(), &second, now).await?;
+                }
+                (Some(a), Some(b)) => self.join(sender, a, b).await?,
+            }
+        }
+        Err(StoreError::Contended { operation: "make two identities one" }.into())
+    }
+
+    async fn alias(
+        &self,
+        sender: &SenderRecord,
+        user: &User,
+        alias: ConversationId,
+        target: &ConversationId,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let sender = &sender.sender;
+        let session = Session::new(
+            alias,
+            sender.phone.clone(),
+            sender.id.clone(),
+            sender.account.clone(),
+            sender.brand.clone(),
+            user,
+            now,
+        );
+        // Whether it was made or something stood there: the next round looks again.
+        self.store.put_alias(&session, target).await?;
+        Ok(())
+    }
+
+    /// Two conversations turn out to be one user's: the younger becomes an alias of the older,
+    /// which takes the later window and the later word on consent.
+    async fn join(&self, sender: &SenderRecord, a: Session, b: Session) -> Result<(), AppError> {
+        let (older, younger) =
+            if (a.created_at, &a.id) <= (b.created_at, &b.id) { (a, b) } else { (b, a) };
+        let mut merged = older.clone();
+        merged.phone = older.phone.clone().or_else(|| younger.phone.clone());
+        merged.user_id = older.user_id.clone().or_else(|| younger.user_id.clone());
+        if older.consent.is_replaced_by(&younger.consent) {
+            merged.consent = younger.consent.clone();
+        }
+        if let Some(theirs) = younger.window() {
+            let ours = older.window();
+            let at = theirs.last_user_at;
+            match merge(ours.as_ref(), at, theirs.basis, Channel::WHATSAPP) {
+                Merge::Opens(mut window) => {
+                    window.opened_at = theirs.opened_at;
+                    merged.set_window(&window);
+                }
+                Merge::Extends(window) | Merge::Predates(window) => merged.set_window(&window),
+                Merge::Unchanged => {}
+            }
+        }
+        if let Some(window) = merged.window() {
+            let next =
+                next_visit(&window, merged.noticed_until, &sender.expiring, Channel::WHATSAPP);
+            merged.due_at = merged.due_at.or(next);
+        }
+        let joined = self.store.join_sessions(&older, &younger, &merged).await?;
+        if joined == Updated::Done {
+            self.find_by_phone(&sender.sender.phone, &merged).await?;
+            tracing::info!(outcome = "joined", conversation = %older.id, alias = %younger.id, "two identities are one user");
+        }
+        Ok(())
+    }
+
+    /// Lets a conversation know what else the provider says of its user.
+    pub(crate) async fn learn(
+        &self,
+        number: &Phone,
+        session: &Session,
+        user: &User,
+    ) -> Result<Session, AppError> {
+        let news = (session.phone.is_none() && user.phone().is_some())
+            || (session.user_id.is_none() && user.user_id().is_some());
+        let mut known = session.clone();
+        if !news {
+            return Ok(known);
+        }
+        self.store.learn_identity(&session.id, user).await?;
+        known.phone = known.phone.or_else(|| user.phone().cloned());
+        known.user_id = known.user_id.or_else(|| user.user_id().cloned());
+        if session.phone.is_none() {
+            self.find_by_phone(number, &known).await?;
+        }
+        Ok(known)
+    }
+
+    /// Makes a conversation findable by its user's number.
+    pub(crate) async fn find_by_phone(
+        &self,
+        number: &Phone,
+        session: &Session,
+    ) -> Result<(), AppError> {
+        if let Some(phone) = &session.phone {
+            self.store.put_pointer(number, &phone.reversed(), &session.id).await?;
+        }
+        Ok(())
+    }
+
+    /// The provider wrote the recipient in another way than we did: that writing is an alias.
+    pub(crate) async fn alias_of_answer(
+        &self,
+        sender: &SenderRecord,
+        conversation: &ConversationId,
+        wa_id: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Ok(phone) = Phone::from_digits(wa_id.trim_start_matches('+')) else { return Ok(()) };
+        let user = User::Phone(phone);
+        let key = self.store.hash_key().conversation(&sender.sender.phone, &user);
+        if key == *conversation {
+            return Ok(());
+        }
+        self.alias(sender, &user, key, conversation, now).await
+    }
+}

@@ -1,0 +1,23 @@
+//! Gupshup: the self-serve API for sends; webhooks of its version 2 and of version 3, which
+//! passes Meta's on.
+//!
+//! What is known of the wire stands in the functions' comments where it decides something.
+//! What this page shows is all that the rest of the house calls.
+
+mod classify;
+mod codes;
+mod content;
+mod event;
+mod json;
+mod message;
+mod parse;
+mod party;
+mod render;
+mod v3;
+mod verify;
+
+pub use classify::classify;
+pub use codes::{KNOWN_CODES, explain};
+pub use parse::parse;
+pub use render::render;
+pub use verify::verify;

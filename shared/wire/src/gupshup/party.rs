@@ -1,0 +1,27 @@
+//! Who a webhook is about: our number and the customer.
+
+use super::json;
+use crate::Business;
+use serde_json::Value;
+use transom_core::identity::{Phone, User, UserId};
+
+/// A number as Gupshup writes it: its digits, with or without `+`.
+pub(super) fn phone(text: &str) -> Option<Phone> {
+    Phone::from_digits(text.strip_prefix('+').unwrap_or(text)).ok()
+}
+
+/// Our number by an envelope of version 2: newer ones name the number itself, older ones the
+/// app alone, which has one number.
+pub(super) fn business(envelope: &Value) -> Option<Business> {
+    json::text(envelope, "phone").and_then(|digits| phone(&digits)).map(Business::Phone).or_else(
+        || json::first_text(envelope, &["appId", "app", "botname"]).map(Business::ProviderId),
+    )
+}
+
+/// A user by his number, his business-scoped id, or both. An address may hold either: the
+/// documents differ on where a user without a number is named.
+pub(super) fn user<'a>(addresses: impl Iterator<Item = &'a str> + Clone) -> Option<User> {
+    let number = addresses.clone().find_map(phone);
+    let id = addresses.into_iter().find_map(|text| UserId::parse(text).ok());
+    User::from_parts(number, id)
+}
