@@ -4,7 +4,7 @@
 use serde_json::json;
 use transom_core::time::Millis;
 use transom_testkit::world::{CUSTOMER, NUMBER};
-use transom_testkit::{PhoneMessage, Script, WireFault, World};
+use transom_testkit::{Fault, PhoneMessage, Script, WireFault, World};
 
 /// Whatever breaks while a message is received, a redelivery ends in the same state (F2).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,4 +153,72 @@ async fn a_message_between_the_sweeps_read_and_write_is_not_silenced() {
     assert_eq!(marked, transom_store::Updated::Changed);
     world.advance(Millis::from_hours(24)).await;
     assert_eq!(world.subscriber.of("window.expired").len(), 1);
+}
+
+/// The function dies after the answer is durable and before what follows from it: the sweep takes
+/// those steps.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_from_an_answer_is_resumed_by_the_sweep() {
+    let cases: [(Option<Fault>, &str, &str); 3] = [
+        (None, "accepted", "message.status"),
+        (
+            Some(Fault::Status { status: 400, code: 63024, retry_after_s: None, taken: false }),
+            "failed",
+            "message.failed",
+        ),
+        (Some(Fault::DropAfterRequest), "unknown", "message.unknown"),
+    ];
+    for (fault, status, event) in cases {
+        let world = World::start().await;
+        world.sandbox().set_autostatus(transom_testkit::AutoStatus::None);
+        world.opt_in(CUSTOMER).await;
+        world.settle().await;
+        if let Some(fault) = fault {
+            world.sandbox().fail_next(fault);
+        }
+        world.inject(Script::new().on("Sender", "SendMessageBatch", 0, 4, WireFault::Unreachable));
+        let id = world.send_template(CUSTOMER).await.text("id");
+        world.settle().await;
+        assert_eq!(world.message(&id).await["status"], status);
+        assert!(world.subscriber.of(event).is_empty(), "{status}: not told yet");
+        world.house.faults().set(None);
+        world.advance(Millis::from_seconds(1000)).await;
+        assert_eq!(world.subscriber.of(event).len(), 1, "{status}");
+        let lost = u64::from(status != "accepted");
+        assert_eq!(world.conversation().await["undelivered"], lost, "{status}");
+        let used = u64::from(status != "failed");
+        assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], used, "{status}");
+        world.advance(Millis::from_hours(2)).await;
+        assert_eq!(world.subscriber.of(event).len(), 1, "{status}: once");
+    }
+}
+
+/// The same for a refusal, and for a retry whose call was interrupted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_from_a_refusal_is_resumed_by_the_sweep() {
+    let world = World::start().await;
+    world.inject(Script::new().on("Desk", "SendMessageBatch", 1, 4, WireFault::Unreachable));
+    let refused = world.send("Hi").await;
+    assert_eq!(refused.code(), "window_never_opened");
+    world.house.faults().set(None);
+    world.settle().await;
+    assert!(world.subscriber.of("message.refused").is_empty());
+    world.advance(Millis::from_seconds(1000)).await;
+    assert_eq!(world.subscriber.of("message.refused").len(), 1);
+    assert_eq!(world.conversation().await["undelivered"], 1);
+
+    world.customer_writes("Hello").await;
+    let fault = Fault::Status { status: 400, code: 63024, retry_after_s: None, taken: false };
+    world.sandbox().fail_next(fault);
+    let id = world.send("Hi").await.text("id");
+    world.settle().await;
+    assert_eq!(world.conversation().await["undelivered"], 2);
+    // The retry's acceptance is durable, but its function dies before the mark is cleared.
+    world.inject(Script::new().on("Sender", "DeleteItem", 0, 4, WireFault::Unreachable));
+    world.post(&format!("/v1/messages/{id}/retry"), json!({})).await;
+    world.settle().await;
+    world.house.faults().set(None);
+    world.advance(Millis::from_seconds(1000)).await;
+    assert_eq!(world.message(&id).await["status"], "delivered");
+    assert_eq!(world.conversation().await["undelivered"], 1);
 }

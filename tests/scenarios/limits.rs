@@ -169,3 +169,48 @@ async fn a_place_that_ages_out_in_the_queue_is_taken_again_before_the_call() {
     assert_eq!(message["failure"]["code"], "limit_reached");
     assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_without_a_language_is_the_accounts_only_one() {
+    let world = World::start().await;
+    world.opt_in(&customer(1)).await;
+    let content = json!({
+        "type": "template", "name": "order_ready", "variables": ["Asha", 42],
+    });
+    let body = json!({ "sender": "support", "to": customer(1), "content": content });
+    let sent = world.post("/v1/messages", body).await;
+    assert_eq!(sent.status, 202, "{}", sent.body);
+    world.settle().await;
+    let message = world.message(&sent.text("id")).await;
+    assert_eq!(message["status"], "delivered", "{message}");
+    assert_eq!(message["content"]["language"], "en");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_that_opens_while_a_template_waits_frees_its_place() {
+    let world = World::start().await;
+    world.opt_in(&customer(1)).await;
+    world.sandbox().fail_next(transom_testkit::Fault::Status {
+        status: 429,
+        code: 20429,
+        retry_after_s: Some(60),
+        taken: false,
+    });
+    world.send_template(&customer(1)).await;
+    world.settle().await;
+    assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1);
+    world.writes(&customer(1), NUMBER, "Hello").await;
+    world.advance(Millis::from_seconds(120)).await;
+    assert_eq!(world.sandbox().outbox().len(), 1);
+    assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m80_an_opt_out_outweighs_a_consent_that_claims_a_later_time() {
+    let world = World::start().await;
+    let path = format!("/v1/senders/support/contacts/{}/opt-in", customer(1));
+    let ahead = world.now().plus(Millis::from_seconds(4)).rfc3339();
+    assert!(world.put(&path, json!({ "source": "import", "at": ahead })).await.status < 300);
+    assert_eq!(world.delete(&path).await.body["opt_in"], "out");
+    assert_eq!(world.send_template(&customer(1)).await.code(), "opted_out");
+}

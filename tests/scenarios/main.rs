@@ -11,6 +11,7 @@ mod contract;
 mod cost;
 mod faults;
 mod house;
+mod identity;
 mod inbound;
 mod limits;
 mod main_road;

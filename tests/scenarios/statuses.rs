@@ -219,3 +219,41 @@ async fn both_paths_take_both_kinds_and_do_the_same() {
         assert_eq!(world.signed(road, &lost).await.status, 200);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u1_the_undelivered_mark_agrees_with_what_is_shown_however_statuses_race() {
+    let world = World::start().await;
+    world.sandbox().set_autostatus(AutoStatus::None);
+    world.customer_writes("Hello").await;
+    for n in 0..25 {
+        world.send(&format!("{n}")).await;
+    }
+    world.settle().await;
+    let sent = world.sandbox().outbox();
+    let posts = sent.iter().flat_map(|entry| {
+        let url = entry.status_callback.clone().unwrap();
+        let path = url.trim_start_matches(&world.url).to_owned();
+        let path = path.split('#').next().unwrap().to_owned();
+        [("undelivered", Some("63024")), ("delivered", None)].map(|(status, code)| {
+            let (world, path, form) = (&world, path.clone(), callback(&entry.sid, status, code));
+            async move { world.signed(&path, &form).await.status }
+        })
+    });
+    for status in futures::future::join_all(posts).await {
+        assert_eq!(status, 200);
+    }
+    let conversation = world.conversation().await;
+    let items = world.messages(conversation["id"].as_str().unwrap()).await;
+    assert_eq!(items.iter().filter(|m| m["status"] == "delivered").count(), 25);
+    assert_eq!(conversation["undelivered"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_comes_after_the_message_was_read_closes_nothing() {
+    let world = World::start().await;
+    let (id, sid) = sent(&world).await;
+    world.signed(&path(&id), &callback(&sid, "read", None)).await;
+    world.signed(&path(&id), &callback(&sid, "failed", Some("63016"))).await;
+    assert_eq!(world.message(&id).await["status"], "read");
+    assert_eq!(world.conversation().await["window"]["state"], "open");
+}

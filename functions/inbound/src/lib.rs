@@ -17,8 +17,7 @@ pub fn router(app: App) -> Router {
 
 async fn webhook(State(app): State<App>, request: Request<Body>) -> Response<Body> {
     if request.method() == Method::GET {
-        // Meta's handshake comes with Meta's folder; until then nothing is confirmed.
-        return respond::forged();
+        return respond::handshake(&app, request).await;
     }
     respond::webhook(&app, request).await
 }

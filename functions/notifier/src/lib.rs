@@ -12,8 +12,8 @@ use transom_core::time::Timestamp;
 pub async fn handle(
     app: App,
     event: SqsEvent,
-    _deadline: Timestamp,
+    deadline: Timestamp,
 ) -> Result<SqsBatchResponse, AppError> {
     let now = app.clock.now();
-    Ok(give_back(app.notify_batch(entries(event), now).await?))
+    Ok(give_back(app.notify_batch(entries(event), now, deadline).await?))
 }

@@ -56,6 +56,7 @@ pub(crate) struct Rooms {
     pub(crate) faults: FaultSlot,
     pub(crate) queues: QueueEngine,
     pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) data: Option<PathBuf>,
     pub(crate) pumps: std::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
     _tables: DynamoEngine,
 }
@@ -78,8 +79,7 @@ impl House {
     pub async fn build(plan: Plan) -> Result<Self> {
         let data = plan.data.as_deref();
         if let Some(folder) = data {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("failed to make the data folder {}", folder.display()))?;
+            make_private_folder(folder)?;
         }
         let tables = DynamoEngine::start(data.map(|d| d.join("tables.db")).as_deref()).await?;
         tables.create_tables(&plan.template.tables).await?;
@@ -119,6 +119,7 @@ impl House {
             faults,
             queues,
             sqs,
+            data: plan.data,
             pumps: std::sync::Mutex::new(Vec::new()),
             _tables: tables,
         };
@@ -205,6 +206,42 @@ impl House {
         self.settle().await
     }
 
+    /// Moves the clock forward by `by` from when everything that was begun is done; then as
+    /// [`Self::advance_to`].
+    ///
+    /// # Errors
+    /// When a sweep fails.
+    pub async fn advance_by(&self, by: Millis) -> Result<()> {
+        self.settle().await?;
+        let moved = self.advance_to(self.clock().now().plus(by)).await;
+        self.keep_clock()?;
+        moved
+    }
+
+    /// Keeps how far the clock has been moved beside the data that was written by it.
+    fn keep_clock(&self) -> Result<()> {
+        let Some(folder) = &self.0.data else { return Ok(()) };
+        let path = folder.join(CLOCK_FILE);
+        std::fs::write(&path, self.clock().ahead().get().to_string())
+            .with_context(|| format!("failed to write {}", path.display()))
+    }
+
+    /// The clock of a data folder: as far ahead as it was moved.
+    ///
+    /// # Errors
+    /// When the folder keeps something else in its place.
+    pub fn clock_of(data: Option<&std::path::Path>) -> Result<Clock> {
+        let Some(folder) = data else { return Ok(Clock::shifted(Millis::new(0))) };
+        let path = folder.join(CLOCK_FILE);
+        let ahead = match std::fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().with_context(|| {
+                format!("{} holds no number; remove it to begin at the true time", path.display())
+            })?,
+            Err(_) => 0,
+        };
+        Ok(Clock::shifted(Millis::new(ahead)))
+    }
+
     /// Runs the sweeper once.
     ///
     /// # Errors
@@ -216,6 +253,8 @@ impl House {
     }
 }
 
+/// Where a data folder keeps how far its clock was moved, in milliseconds.
+const CLOCK_FILE: &str = "clock-ahead-ms";
 const MINUTE: Millis = Millis::from_seconds(60);
 const SWEEP_WITHIN: Millis = Millis::from_seconds(3600);
 
@@ -248,6 +287,17 @@ fn key_ring(data: Option<&std::path::Path>) -> Result<KeyRing> {
     KeyRing::parse(&text).with_context(|| {
         format!("{} is no key ring; restore it from a backup: without it the conversations cannot be named", path.display())
     })
+}
+
+/// A folder that only its owner can look into: it holds customers' messages.
+pub(crate) fn make_private_folder(folder: &std::path::Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .with_context(|| format!("failed to make the data folder {}", folder.display()))
 }
 
 pub(crate) fn write_private(path: &std::path::Path, text: &str) -> Result<()> {

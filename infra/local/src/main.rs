@@ -5,7 +5,6 @@ use clap::Parser;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use transom_app::Clock;
 use transom_boot::clients::system_entropy;
 use transom_boot::logs;
 use transom_local::demo;
@@ -69,7 +68,7 @@ async fn run(options: Options) -> Result<()> {
     let house = House::build(Plan {
         template,
         data: data.clone(),
-        clock: Clock::shifted(),
+        clock: House::clock_of(data.as_deref())?,
         public_url: public_url.trim_end_matches('/').to_owned(),
         own_url: own_url.clone(),
         admin_key_sha256: secret::sha256_hex(&key),

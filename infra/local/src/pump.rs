@@ -17,8 +17,9 @@ const POLLERS: usize = 5;
 const POLL_SECONDS: i32 = 10;
 /// How long a failed poll waits before the next.
 const POLL_AGAIN: Duration = Duration::from_millis(200);
-/// How long [`House::settle`] waits for quiet, in real time, before it says what is not.
-const SETTLE_WITHIN: Duration = Duration::from_secs(20);
+/// How long [`House::settle`] waits, in real time, while nothing at all changes, before it says
+/// what is not quiet. A slow sender that goes on sending is waited for.
+const SETTLE_STILL: Duration = Duration::from_secs(20);
 /// How long an idle look at the queues waits before the next.
 const SETTLE_LOOK: Duration = Duration::from_millis(3);
 
@@ -68,29 +69,32 @@ impl House {
     /// # Errors
     /// When it does not become quiet, saying which queue is not.
     pub async fn settle(&self) -> Result<()> {
-        let began = std::time::Instant::now();
+        let mut changed = std::time::Instant::now();
+        let mut seen = Vec::new();
         let mut quiet = 0;
         while quiet < 2 {
             self.sandbox().settle().await;
-            match self.busy_queue().await? {
-                None => quiet += 1,
-                Some(busy) => {
-                    quiet = 0;
-                    if began.elapsed() > SETTLE_WITHIN {
-                        anyhow::bail!(
-                            "the queue {busy} did not become empty within {SETTLE_WITHIN:?}"
-                        );
-                    }
-                    tokio::time::sleep(SETTLE_LOOK).await;
-                }
+            let busy = self.busy_queues().await?;
+            if busy.is_empty() {
+                quiet += 1;
+                continue;
             }
+            quiet = 0;
+            if busy != seen {
+                changed = std::time::Instant::now();
+            } else if changed.elapsed() > SETTLE_STILL {
+                anyhow::bail!("nothing has changed for {SETTLE_STILL:?}, but these are not empty: {busy:?}");
+            }
+            seen = busy;
+            tokio::time::sleep(SETTLE_LOOK).await;
         }
         Ok(())
     }
 
-    /// A queue that still holds something, dead-letter queues apart.
-    async fn busy_queue(&self) -> Result<Option<String>> {
+    /// What the queues still hold, dead-letter queues apart: names with counts.
+    async fn busy_queues(&self) -> Result<Vec<String>> {
         let rooms = self.rooms();
+        let mut busy = Vec::new();
         for queue in rooms.template.queues.iter().filter(|q| q.dead_letter.is_some()) {
             let output = rooms
                 .sqs
@@ -101,12 +105,17 @@ impl House {
                 .send()
                 .await
                 .context("the queue engine did not answer")?;
-            let busy = output.attributes().is_some_and(|a| a.values().any(|count| count != "0"));
-            if busy {
-                return Ok(Some(queue.name.clone()));
-            }
+            let mut counts: Vec<String> = output
+                .attributes()
+                .into_iter()
+                .flatten()
+                .filter(|(_, count)| count.as_str() != "0")
+                .map(|(name, count)| format!("{}: {} {count}", queue.name, name.as_str()))
+                .collect();
+            counts.sort();
+            busy.extend(counts);
         }
-        Ok(None)
+        Ok(busy)
     }
 }
 

@@ -17,8 +17,7 @@ pub fn sha256_hex(key: &str) -> String {
 /// When the folder cannot be written.
 pub fn admin_key(data: Option<&Path>, entropy: &Entropy) -> Result<String> {
     let Some(folder) = data else { return Ok(fresh(entropy)) };
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("failed to make the data folder {}", folder.display()))?;
+    crate::house::make_private_folder(folder)?;
     let path = folder.join("admin-key");
     if !path.exists() {
         crate::house::write_private(&path, &fresh(entropy))?;

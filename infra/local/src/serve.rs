@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use transom_boot::Gateway;
-use transom_core::time::{Millis, Timestamp};
+use transom_core::time::Millis;
 
 /// The largest body that API Gateway takes.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
@@ -96,8 +96,7 @@ async fn move_clock(State(house): State<House>, body: Bytes) -> Response<Body> {
         let text = "send {\"advance_seconds\": N} with N from 0 to 315360000";
         return problem(StatusCode::BAD_REQUEST, "invalid_request", text);
     };
-    let target: Timestamp = house.clock().now().plus(Millis::new((seconds * 1000.0) as i64));
-    match house.advance_to(target).await {
+    match house.advance_by(Millis::new((seconds * 1000.0) as i64)).await {
         Ok(()) => Json(clock(&house)).into_response(),
         Err(error) => {
             tracing::error!(%error, "the clock was moved, but not everything became quiet");

@@ -30,10 +30,19 @@ impl Clock {
         Self(Kind::System)
     }
 
-    /// The system's clock, which can be moved forward.
+    /// The system's clock, already moved forward by `ahead`, which can be moved further.
     #[must_use]
-    pub fn shifted() -> Self {
-        Self(Kind::Shifted(Arc::new(AtomicI64::new(0))))
+    pub fn shifted(ahead: Millis) -> Self {
+        Self(Kind::Shifted(Arc::new(AtomicI64::new(ahead.get().max(0)))))
+    }
+
+    /// How far this clock has been moved ahead of the system's.
+    #[must_use]
+    pub fn ahead(&self) -> Millis {
+        match &self.0 {
+            Kind::System | Kind::Manual(_) => Millis::new(0),
+            Kind::Shifted(offset) => Millis::new(offset.load(Ordering::SeqCst)),
+        }
     }
 
     /// A clock that stands at `at`. Whoever sleeps moves it, so no test waits.

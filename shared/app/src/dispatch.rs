@@ -6,7 +6,6 @@
 use crate::limit::holder;
 use crate::provider::Called;
 use crate::queues::OutboundEntry;
-use crate::record_status::refused_event;
 use crate::submit::{SendContext, limit_refusal, refusal_record};
 use crate::{App, AppError, Clock};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -68,7 +67,7 @@ impl App {
     }
 
     async fn dispatch_lane(&self, entries: Vec<QueuedEntry>, deadline: Timestamp) -> Vec<String> {
-        let gate = Gate::new(self.clock.now());
+        let gate = Gates::new(self.clock.now());
         let gate = &gate;
         let mut given_back = Vec::new();
         let mut busy: BTreeSet<ConversationId> = BTreeSet::new();
@@ -99,7 +98,7 @@ impl App {
             note_failure(receipt, &mut given_back);
         }
         // The last call's pause too, so that the lane's next invocation cannot begin too early.
-        let last = *gate.next.lock().await;
+        let last = gate.last().await;
         self.clock.sleep_until(last).await;
         given_back
     }
@@ -108,19 +107,19 @@ impl App {
     async fn dispatch(
         &self,
         entry: &OutboundEntry,
-        gate: &Gate,
+        gate: &Gates,
         receipt: String,
     ) -> Result<(), String> {
         match self.dispatch_message(entry, gate).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                tracing::error!(outcome = "given_back", message = %entry.message, %error, "an entry could not be handled");
+                tracing::error!(outcome = "given_back", message = %entry.message, error = %crate::error::chain(&error), "an entry could not be handled");
                 Err(receipt)
             }
         }
     }
 
-    async fn dispatch_message(&self, entry: &OutboundEntry, gate: &Gate) -> Result<(), AppError> {
+    async fn dispatch_message(&self, entry: &OutboundEntry, gate: &Gates) -> Result<(), AppError> {
         let id = &entry.message;
         let Some(message) = self.store.message(id).await? else {
             tracing::error!(outcome = "no_such_message", message = %id, "an entry without a message");
@@ -128,15 +127,24 @@ impl App {
         };
         match message.phase {
             Phase::Queued => {
-                gate.pass(&self.clock, spacing(entry.rate)).await;
-                self.cross(id, message).await
+                gate.turns.pass(&self.clock, spacing(entry.rate)).await;
+                self.cross(id, message, &gate.calls, spacing(entry.rate)).await
             }
             Phase::Sending => self.meet_interrupted(id, &message).await,
+            Phase::Refused | Phase::Cancelled => self.refund_ended(&message).await,
+            Phase::Received | Phase::Deferred | Phase::Answered => Ok(()),
+        }
+    }
+
+    /// A message that was ended while its place was being taken does not keep it.
+    async fn refund_ended(&self, message: &Message) -> Result<(), AppError> {
+        match message.phase {
+            Phase::Refused | Phase::Cancelled => self.refund_place(message).await,
             Phase::Received
+            | Phase::Queued
             | Phase::Deferred
-            | Phase::Answered
-            | Phase::Refused
-            | Phase::Cancelled => Ok(()),
+            | Phase::Sending
+            | Phase::Answered => Ok(()),
         }
     }
 
@@ -154,7 +162,13 @@ impl App {
     }
 
     /// The road of one queued message: asked again, in order, reserved, claimed, called, recorded.
-    async fn cross(&self, id: &MessageId, mut message: Message) -> Result<(), AppError> {
+    async fn cross(
+        &self,
+        id: &MessageId,
+        mut message: Message,
+        calls: &Gate,
+        pause: Millis,
+    ) -> Result<(), AppError> {
         let now = self.clock.now();
         let Some((context, session, user)) = self.facts_of(&message).await? else {
             let gone = ended(Code::AccountDeleted, "its sender is gone", now);
@@ -184,16 +198,30 @@ impl App {
                 return self.refuse_queued(&message, &refusal).await;
             }
         }
-        match self.store.claim_send(id, message.attempt, sent_as, counts, now).await? {
+        let account_id = &context.account.account.id;
+        match self.store.claim_send(id, message.attempt, account_id, sent_as, counts, now).await? {
             ClaimSend::Claimed => {}
-            ClaimSend::Lost(_) => return Ok(()),
+            ClaimSend::Lost(stands) => {
+                // Cancelled meanwhile: the place that was just taken goes back with it.
+                return match stands {
+                    Some(ended) if ended.counts => self.refund_ended(&ended).await,
+                    Some(_) | None => Ok(()),
+                };
+            }
+        }
+        if message.counts && !counts {
+            // The customer wrote while the template waited: it takes no place any more.
+            self.refund_place(&message).await?;
         }
         message.phase = Phase::Sending;
         message.claimed_at = Some(now);
+        message.account = account_id.clone();
         message.sent_as = Some(sent_as);
         message.counts = counts;
+        // Reading and claiming took differently long for each: the calls themselves are spaced too.
+        calls.pass(&self.clock, pause).await;
         let called = self.provider.call(context.account.account.provider, request).await;
-        self.record_outcome(&context, &user, &message, called).await
+        self.record_outcome(&context, &message, called).await
     }
 
     async fn facts_of(
@@ -228,7 +256,13 @@ impl App {
         if now < not_before {
             return Ok(Some(not_before));
         }
-        self.store.release_hold(&session.id, not_before).await?;
+        // The hold stands while anything of the conversation waits, so that a new message does not
+        // slip in before those that were put off behind this one.
+        let (newest, _) = self.store.messages(&session.id, None, OLDER_MAX).await?;
+        let others = newest.iter().any(|m| m.phase == Phase::Deferred && m.id.as_ref() != Some(id));
+        if !others {
+            self.store.release_hold(&session.id, not_before).await?;
+        }
         Ok(None)
     }
 
@@ -272,7 +306,6 @@ impl App {
     async fn record_outcome(
         &self,
         context: &SendContext,
-        user: &User,
         message: &Message,
         called: Called,
     ) -> Result<(), AppError> {
@@ -282,19 +315,24 @@ impl App {
         };
         match answer {
             Answer::Accepted { provider_message_id, wa_id } => {
-                self.record_acceptance(context, user, message, &provider_message_id, wa_id).await
+                let id = Some(provider_message_id.as_str());
+                self.record_answer(message, FactKind::Accepted, None, id).await?;
+                if let (Some(wa_id), Some(id)) = (wa_id, &message.id) {
+                    let now = self.clock.now();
+                    let conversation = id.conversation();
+                    self.alias_of_answer(&context.sender, &conversation, &wa_id, now).await?;
+                }
+                Ok(())
             }
             Answer::Refused { code } => {
-                self.record_answer(context, message, FactKind::Failed, Some(code), None).await
+                self.record_answer(message, FactKind::Failed, Some(code), None).await
             }
             Answer::Unknown { code } => {
-                self.record_answer(context, message, FactKind::Unknown, Some(code), None).await
+                self.record_answer(message, FactKind::Unknown, Some(code), None).await
             }
             Answer::Throttled { after, code } => {
                 if message.enqueue >= ENQUEUES_MAX {
-                    return self
-                        .record_answer(context, message, FactKind::Failed, Some(code), None)
-                        .await;
+                    return self.record_answer(message, FactKind::Failed, Some(code), None).await;
                 }
                 let wait = after.unwrap_or_else(|| backoff(message.enqueue));
                 let until = self.clock.now().plus(wait);
@@ -308,35 +346,9 @@ impl App {
         }
     }
 
-    /// The provider has the message: where its statuses will call it by another name, that is
-    /// written first, so that evidence finds the message even if this run dies here.
-    async fn record_acceptance(
-        &self,
-        context: &SendContext,
-        user: &User,
-        message: &Message,
-        provider_message_id: &str,
-        wa_id: Option<String>,
-    ) -> Result<(), AppError> {
-        let now = self.clock.now();
-        if let Some(id) = &message.id {
-            let conversation = id.conversation();
-            if let Some(wa_id) = wa_id {
-                self.alias_of_answer(&context.sender, &conversation, &wa_id, now).await?;
-            }
-            let account = &context.account;
-            let reference = Reference { message: id.clone(), attempt: message.attempt };
-            let key = self.store.hash_key().conversation(&context.sender.sender.phone, user);
-            self.join_answer(account, &key, provider_message_id, &reference, now).await?;
-        }
-        let id = Some(provider_message_id);
-        self.record_answer(context, message, FactKind::Accepted, None, id).await
-    }
-
     /// Writes an answer down, repeatedly if need be, and takes what follows from it.
     async fn record_answer(
         &self,
-        context: &SendContext,
         message: &Message,
         kind: FactKind,
         code: Option<String>,
@@ -353,24 +365,27 @@ impl App {
                 .record_answer(&id, message.attempt, kind, &fact, provider_message_id)
                 .await;
             match recorded {
-                Ok(_) => break,
+                // Somebody else has recorded how it ended.
+                Ok(Updated::Changed) => return Ok(()),
+                Ok(Updated::Done) => break,
                 Err(error) if tries >= RECORD_TRIES => return Err(error.into()),
                 Err(_) => tokio::time::sleep(Millis::new(100 << tries).to_std()).await,
             }
         }
-        let reference = Reference { message: id, attempt: message.attempt };
+        tracing::info!(outcome = kind.as_str(), message = %id, sender = %message.sender, code = fact.code.as_deref().unwrap_or_default(), "provider call");
+        let mut answered = message.clone();
+        answered.phase = Phase::Answered;
+        answered.provider_message_id = provider_message_id.map(str::to_owned);
         let now = fact.at;
-        tracing::info!(outcome = kind.as_str(), message = %reference.message, sender = %message.sender, code = fact.code.as_deref().unwrap_or_default(), "provider call");
-        self.after_fact(&context.account, &reference, message, kind, &fact, now).await
+        answered.facts.insert((message.attempt, kind), fact);
+        // The answer is durable; what follows from it is the sweep's if it fails here.
+        self.finish_or_leave(&answered, now).await;
+        Ok(())
     }
 
     /// A call whose answer nobody recorded: never repeated, always visible.
     pub(crate) async fn mark_unknown(&self, message: &Message, why: &str) -> Result<(), AppError> {
-        let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
-        let content = message.content.clone().unwrap_or_else(empty);
-        let context = self.send_context(&sender, &content).await?;
-        let code = Some(why.to_owned());
-        self.record_answer(&context, message, FactKind::Unknown, code, None).await
+        self.record_answer(message, FactKind::Unknown, Some(why.to_owned()), None).await
     }
 
     async fn put_off(
@@ -395,16 +410,35 @@ impl App {
         if self.store.end_before_call(id, phase, Some(refusal)).await? == Updated::Changed {
             return Ok(());
         }
-        self.refund_place(message).await?;
-        self.store.put_undelivered(id).await?;
         let mut ended = message.clone();
+        ended.phase = phase;
         ended.refusal = Some(refusal.clone());
         tracing::info!(outcome = "refused", code = %refusal.code, message = %id, sender = %message.sender, "before the call");
-        self.publish(refused_event(id, &ended).into_iter().collect()).await
+        self.finish_or_leave(&ended, self.clock.now()).await;
+        Ok(())
     }
 }
 
-/// Where the messages of one lane wait for their turn, just before they are asked again.
+/// The two places where the messages of one lane wait: for their turn, before they are asked
+/// again, and for the call itself.
+struct Gates {
+    turns: Gate,
+    calls: Gate,
+}
+
+impl Gates {
+    fn new(now: Timestamp) -> Self {
+        Self { turns: Gate::new(now), calls: Gate::new(now) }
+    }
+
+    /// When the lane's next invocation may begin.
+    async fn last(&self) -> Timestamp {
+        let turns = *self.turns.next.lock().await;
+        turns.max(*self.calls.next.lock().await)
+    }
+}
+
+/// A place where messages wait for a time that is kept between them.
 struct Gate {
     next: tokio::sync::Mutex<Timestamp>,
 }

@@ -70,3 +70,16 @@ impl From<Problem> for AppError {
         Self::Refused(Box::new(problem))
     }
 }
+
+/// An error with everything behind it, for a log.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

@@ -9,6 +9,10 @@ use transom_core::id::{ConversationId, SenderId};
 use transom_core::time::Timestamp;
 use transom_store::{HashKey, StoredEvent};
 
+/// The largest body that is told whole. A queue takes 256 KiB for a batch, and a body grows when
+/// it is quoted inside an entry.
+const BODY_BYTES_MAX: usize = 20 * 1024;
+
 /// An event on its way to subscribers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -90,12 +94,28 @@ impl Event {
         }
     }
 
+    /// The body, or a short one where a queue message would not hold it: the whole stands in the
+    /// conversation, where the API shows it.
+    fn body_that_fits(&self) -> String {
+        let body = self.body();
+        if body.len() <= BODY_BYTES_MAX {
+            return body;
+        }
+        let data = json!({
+            "conversation": self.conversation,
+            "sender": self.sender,
+            "message": { "id": self.data["message"]["id"] },
+            "truncated": true,
+        });
+        Self { data, ..self.clone() }.body()
+    }
+
     fn entry(&self) -> QueueEntry {
         let entry = EventEntry::Tell {
             kind: self.kind.as_str().to_owned(),
             id: self.id.clone(),
             sender: self.sender.clone(),
-            body: self.body(),
+            body: self.body_that_fits(),
         };
         let group =
             self.conversation.as_ref().map_or_else(|| "account".to_owned(), ToString::to_string);

@@ -4,6 +4,7 @@
 //! no SDK construction, no web framework and no Lambda type here. `now` is an argument wherever
 //! a use case is one step; only the sender, which paces itself, holds the [`Clock`].
 
+mod aftermath;
 pub mod clock;
 pub mod converse;
 pub mod dispatch;

@@ -19,6 +19,9 @@ const BACKOFF_FIRST: Millis = Millis::from_seconds(15);
 /// The longest wait.
 const BACKOFF_MAX: Millis = Millis::from_seconds(3600);
 
+/// How long one event may need: a subscriber's time and writing the failure down.
+const POST_WITHIN: Millis = Millis::from_seconds(13);
+
 /// The name under which a subscription's secret is sealed.
 #[must_use]
 pub fn secret_name(subscription: &str) -> String {
@@ -45,6 +48,7 @@ impl App {
         &self,
         entries: Vec<QueuedEntry>,
         now: Timestamp,
+        deadline: Timestamp,
     ) -> Result<Vec<String>, AppError> {
         let subscriptions = self.store.subscriptions().await?;
         let mut groups: BTreeMap<String, Vec<QueuedEntry>> = BTreeMap::new();
@@ -53,7 +57,7 @@ impl App {
         }
         let mut work = Vec::with_capacity(groups.len());
         for group in groups.into_values() {
-            work.push(self.notify_group(&subscriptions, group, now));
+            work.push(self.notify_group(&subscriptions, group, now, deadline));
         }
         // A batch has ten entries at most, so this is at most ten groups at once.
         Ok(futures::future::join_all(work).await.into_iter().flatten().collect())
@@ -64,11 +68,16 @@ impl App {
         subscriptions: &[SubscriptionRecord],
         group: Vec<QueuedEntry>,
         now: Timestamp,
+        deadline: Timestamp,
     ) -> Vec<String> {
         let mut entries = group.into_iter();
         while let Some(entry) = entries.next() {
+            // A slow subscriber must not cost the whole batch its acknowledgement.
+            if self.clock.now().plus(POST_WITHIN) > deadline {
+                return std::iter::once(entry.receipt).chain(entries.map(|e| e.receipt)).collect();
+            }
             if let Err(error) = self.notify(subscriptions, &entry.body, now).await {
-                tracing::error!(outcome = "given_back", %error, "an event could not be told");
+                tracing::error!(outcome = "given_back", error = %crate::error::chain(&error), "an event could not be told");
                 return std::iter::once(entry.receipt).chain(entries.map(|e| e.receipt)).collect();
             }
         }

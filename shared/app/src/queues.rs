@@ -29,7 +29,13 @@ pub struct OutboundEntry {
     pub enqueue: u32,
     /// The rate of its lane, in messages a second, as it was when the entry was made; all entries
     /// of a lane are paced by their own.
+    #[serde(default = "slowest")]
     pub rate: u32,
+}
+
+/// The rate of an entry that does not tell one.
+const fn slowest() -> u32 {
+    1
 }
 
 /// A message for a FIFO queue.

@@ -187,7 +187,14 @@ impl App {
         let tail = self.entropy.tail().followed_by(&hashed);
         let wanted = Claim { at: now, message: MessageId::new(&thread.id, now, &tail) };
         let claim = self.store.claim(&thread.key, &inbound.provider_message_id, &wanted).await?;
-        Ok(Place { id: claim.message, at: claim.at, basis: Basis::Receipt })
+        let earlier = thread.session.as_ref().and_then(|s| s.predecessor.as_ref());
+        let there = claim.message.conversation();
+        let mut id = claim.message;
+        if there != thread.id && earlier != Some(&there) {
+            // First seen where an alias stands now: nobody looks there, so it stands here.
+            id = MessageId::from_sortable(&thread.id, id.sortable()).unwrap_or(id);
+        }
+        Ok(Place { id, at: claim.at, basis: Basis::Receipt })
     }
 
     async fn store_message(

@@ -1,13 +1,14 @@
 //! Something becomes known about a message that was sent: a fact, set once, in any order.
 
+use crate::aftermath::alarm;
 use crate::event::Event;
 use crate::{App, AppError};
 use serde_json::{Value, json};
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::{ConversationId, MessageId};
-use transom_core::message::{Fact, FactKind, Source, may_have_happened};
+use transom_core::message::{Fact, FactKind, Phase, Source, may_have_happened};
 use transom_core::time::Timestamp;
-use transom_store::{AccountRecord, Message, RecordFact};
+use transom_store::{AccountRecord, Message, RecordFact, Session};
 use transom_wire::{Business, Concern, Reference, StatusUpdate};
 
 /// How many of a conversation's newest messages are searched for one whose status came back
@@ -140,7 +141,7 @@ impl App {
     pub(crate) async fn join_answer(
         &self,
         account: &AccountRecord,
-        key: &ConversationId,
+        message: &Message,
         provider_message_id: &str,
         reference: &Reference,
         now: Timestamp,
@@ -148,7 +149,12 @@ impl App {
         if transom_wire::statuses_carry_reference(account.account.provider) {
             return Ok(());
         }
-        self.join_other_id(account, key, provider_message_id, reference, now).await
+        let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
+        let session = self.store.session(&reference.message.conversation()).await?;
+        let Some(user) = session.as_ref().and_then(Session::user) else { return Ok(()) };
+        // Where the provider's statuses lead: to the conversation of the user as it writes him.
+        let key = self.store.hash_key().conversation(&sender.sender.phone, &user);
+        self.join_other_id(account, &key, provider_message_id, reference, now).await
     }
 
     /// Locates a message whose status came without our reference, by the conversation that the
@@ -182,7 +188,10 @@ impl App {
     ) -> Result<(), AppError> {
         let id = &reference.message;
         let mut after = before.clone();
-        after.facts.entry((reference.attempt, kind)).or_insert_with(|| fact.clone());
+        // A repeat tells what was first: the fact that stands.
+        let fact =
+            after.facts.entry((reference.attempt, kind)).or_insert_with(|| fact.clone()).clone();
+        let fact = &fact;
         if kind == FactKind::Failed {
             self.after_failure(account, reference, &after, fact, now).await?;
         }
@@ -190,11 +199,22 @@ impl App {
         let was = before.status().is_undelivered() || reference.attempt > 1;
         let is = after.status().is_undelivered();
         if is {
-            self.store.put_undelivered(id).await?;
+            self.mark_undelivered(id).await?;
         } else if was {
             self.store.clear_undelivered(id).await?;
         }
         self.publish(fact_events(account, reference, &after, kind, fact)).await
+    }
+
+    /// Marks a message, and takes the mark back if evidence came in between: what is shown and what
+    /// is marked must agree whichever of two statuses was faster.
+    async fn mark_undelivered(&self, id: &MessageId) -> Result<(), AppError> {
+        self.store.put_undelivered(id).await?;
+        let stands = self.store.message(id).await?;
+        if stands.is_some_and(|m| !m.status().is_undelivered() && m.phase == Phase::Answered) {
+            self.store.clear_undelivered(id).await?;
+        }
+        Ok(())
     }
 
     async fn after_failure(
@@ -208,7 +228,8 @@ impl App {
         let id = &reference.message;
         let code = fact.code.as_deref().unwrap_or_default();
         let explanation = transom_wire::explain(account.account.provider, code);
-        if explanation.concern == Concern::Window {
+        let happened = may_have_happened(&after.facts, reference.attempt);
+        if explanation.concern == Concern::Window && !happened {
             // The call's own time, not the answer's: a message that came in between reopens.
             let called_at = after.claimed_at.unwrap_or_else(|| id.at());
             self.store.refuse_window(&id.conversation(), called_at, now).await?;
@@ -216,7 +237,7 @@ impl App {
         if explanation.concern == Concern::Account {
             tracing::error!(outcome = "account_refused", account = %account.account.id, sender = %after.sender, code, "the provider refuses this account");
         }
-        if !may_have_happened(&after.facts, reference.attempt) {
+        if !happened {
             self.refund_attempt(after, reference.attempt).await?;
         }
         Ok(())
@@ -234,15 +255,9 @@ pub(crate) fn fact_events(
 ) -> Vec<Event> {
     let id = &reference.message;
     let data = fact_data(account, reference, after, kind, fact);
-    let mut kinds = vec![EventKind::MessageStatus];
-    match kind {
-        FactKind::Failed => kinds.push(EventKind::MessageFailed),
-        FactKind::Unknown => kinds.push(EventKind::MessageUnknown),
-        FactKind::Accepted | FactKind::Sent | FactKind::Delivered | FactKind::Read => {}
-    }
+    let kinds = std::iter::once(EventKind::MessageStatus).chain(alarm(kind));
     let cause = Cause::Fact(id.clone(), reference.attempt, kind);
     kinds
-        .into_iter()
         .map(|event| {
             Event::new(event, &cause, fact.at, data.clone())
                 .in_conversation(&id.conversation(), &after.sender)
@@ -276,22 +291,4 @@ fn fact_data(
         "at": fact.at.rfc3339(),
         "failure": failure,
     })
-}
-
-/// The event of a message that a rule refused or cancelled.
-pub(crate) fn refused_event(id: &MessageId, message: &Message) -> Option<Event> {
-    let refusal = message.refusal.as_ref()?;
-    let cause = Cause::Refused(id.clone(), message.attempt);
-    let data = json!({
-        "message": id,
-        "conversation": id.conversation(),
-        "sender": message.sender,
-        "code": refusal.code,
-        "also": refusal.also,
-        "detail": refusal.detail,
-        "remedy": refusal.code.remedy(),
-        "retry_at": refusal.retry_at.map(Timestamp::rfc3339),
-    });
-    let event = Event::new(EventKind::MessageRefused, &cause, refusal.at, data);
-    Some(event.in_conversation(&id.conversation(), &message.sender))
 }

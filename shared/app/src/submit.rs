@@ -4,7 +4,6 @@
 use crate::event::Event;
 use crate::limit::holder;
 use crate::queues::{OutboundEntry, QueueEntry};
-use crate::record_status::refused_event;
 use crate::{App, AppError, Problem};
 use futures::future::OptionFuture;
 use serde_json::json;
@@ -155,45 +154,63 @@ impl App {
         let session = self.ensure_session(&resolved, &id, now).await?;
         let decision = context.decide(Some(&session), &resolved.user, &request.content, now);
         let message = new_message(&request, &context, &id, &decision, now);
-        let stored = match self.store.put_message(&id, &message).await? {
-            Put::New => message,
-            Put::Exists(stored) => *stored,
-        };
         if session.begun_by.as_deref() == Some(id.sortable()) {
             self.tell_begun(&session).await?;
         }
+        let mut stored = match self.store.put_message(&id, &message).await? {
+            Put::New => message,
+            Put::Exists(stored) => *stored,
+        };
+        // From here on the message is durable and due: nothing that fails is an error any more.
         if stored.phase == Phase::Queued && stored.counts {
-            return self.reserve_and_enqueue(&context, &resolved.user, &id, stored, now).await;
+            stored = self.reserve_or_refuse(&context, &resolved.user, &id, stored, now).await;
         }
-        self.conclude(&context, &id, stored).await
+        self.conclude(&context, &id, stored, now).await
     }
 
     /// The place is taken after the message is durable: a crash in between leaves a queued
     /// message whose dispatch takes the place, never a place that nobody holds.
-    async fn reserve_and_enqueue(
+    async fn reserve_or_refuse(
         &self,
         context: &SendContext,
         user: &User,
         id: &MessageId,
-        mut message: Message,
+        message: Message,
         now: Timestamp,
-    ) -> Result<Submitted, AppError> {
-        let holder = holder(id, message.attempt);
-        let reservation = self
-            .take_place(&context.sender.sender, &context.account.account, user, &holder, now, false)
-            .await?;
-        if let Reservation::Full { next_free_at } = reservation {
-            let refusal = limit_refusal(&context.sender, next_free_at, now);
-            let ended = self.store.end_before_call(id, Phase::Refused, Some(&refusal)).await?;
-            if ended == Updated::Done {
-                message.phase = Phase::Refused;
-                message.refusal = Some(refusal);
-            } else if let Some(stored) = self.store.message(id).await? {
-                message = stored;
+    ) -> Message {
+        match self.reserve(context, user, id, &message, now).await {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                tracing::warn!(outcome = "left_to_dispatch", message = %id, error = %crate::error::chain(&error), "its place is taken just before the call");
+                message
             }
-            self.tell_limit_reached(context, next_free_at, now).await?;
         }
-        self.conclude(context, id, message).await
+    }
+
+    async fn reserve(
+        &self,
+        context: &SendContext,
+        user: &User,
+        id: &MessageId,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<Message, AppError> {
+        let holder = holder(id, message.attempt);
+        let (sender, account) = (&context.sender.sender, &context.account.account);
+        let taken = self.take_place(sender, account, user, &holder, now, false).await?;
+        let Reservation::Full { next_free_at } = taken else { return Ok(message.clone()) };
+        let refusal = limit_refusal(&context.sender, next_free_at, now);
+        let mut message = message.clone();
+        if self.store.end_before_call(id, Phase::Refused, Some(&refusal)).await? == Updated::Done {
+            message.phase = Phase::Refused;
+            message.refusal = Some(refusal);
+        } else if let Some(stored) = self.store.message(id).await? {
+            message = stored;
+        }
+        if let Err(error) = self.tell_limit_reached(context, next_free_at, now).await {
+            tracing::warn!(outcome = "not_told", error = %crate::error::chain(&error), "limit.reached");
+        }
+        Ok(message)
     }
 
     /// Every step after the message is durable; a repeat takes them again from what is stored.
@@ -202,13 +219,15 @@ impl App {
         context: &SendContext,
         id: &MessageId,
         message: Message,
+        now: Timestamp,
     ) -> Result<Submitted, AppError> {
         if message.phase == Phase::Queued {
             self.enqueue(id, &message, context.sender.sender.rate_per_second).await;
         }
         if let Some(refusal) = &message.refusal {
-            self.store.put_undelivered(id).await?;
-            self.publish(refused_event(id, &message).into_iter().collect()).await?;
+            if message.due_at.is_some() {
+                self.finish_or_leave(&message, now).await;
+            }
             tracing::info!(outcome = "refused", code = %refusal.code, sender = %message.sender, message = %id, "message");
             return Err(kept_problem(id, refusal).into());
         }
@@ -402,20 +421,9 @@ impl App {
             let detail = format!("its status is `{}`", message.status().as_str());
             return Err(Problem::new(Code::NotCancellable, detail).into());
         }
-        self.refund_place(&message).await?;
-        let cause = Cause::Refused(id.clone(), message.attempt);
-        let data = json!({
-            "message": id,
-            "conversation": id.conversation(),
-            "sender": message.sender,
-            "attempt": message.attempt,
-            "status": "cancelled",
-            "shown": "cancelled",
-            "at": now.rfc3339(),
-            "failure": null,
-        });
-        let event = Event::new(EventKind::MessageStatus, &cause, now, data);
-        self.publish(vec![event.in_conversation(&id.conversation(), &message.sender)]).await
+        let mut cancelled = message;
+        cancelled.phase = Phase::Cancelled;
+        self.finish(&cancelled, now).await
     }
 
     async fn known_message(&self, id: &MessageId) -> Result<Message, AppError> {
@@ -458,7 +466,7 @@ fn new_message(
         sent_by: request.sent_by.clone(),
         account: context.account.account.id.clone(),
         sender: context.sender.sender.id.clone(),
-        content: Some(request.content.clone()),
+        content: Some(pinned(&request.content, context.template.as_ref())),
         phase,
         attempt: 1,
         enqueue: 1,
@@ -472,9 +480,18 @@ fn new_message(
         reply_to: request.reply_to.as_ref().map(ToString::to_string),
         referral: None,
         due_shard: None,
-        due_at: (phase == Phase::Queued).then(|| now.plus(QUEUED_PATIENCE)),
+        due_at: Some(now.plus(QUEUED_PATIENCE)),
         facts: Facts::new(),
     }
+}
+
+/// The content with the language that was found: a language added later changes nothing.
+fn pinned(content: &Content, template: Option<&Template>) -> Content {
+    let mut content = content.clone();
+    if let (Content::Template(used), Some(template)) = (&mut content, template) {
+        used.language.get_or_insert_with(|| template.language.clone());
+    }
+    content
 }
 
 pub(crate) fn refusal_record(refusal: &Refusal, now: Timestamp) -> RefusalRecord {

@@ -105,7 +105,7 @@ impl App {
             }
         };
         let Err(error) = result else { return true };
-        tracing::error!(outcome = "visit_failed", %error, "a due item could not be handled");
+        tracing::error!(outcome = "visit_failed", error = %crate::error::chain(&error), "a due item could not be handled");
         if let Err(error) = self.store.postpone(&key, now.plus(FAILED_PATIENCE)).await {
             tracing::error!(outcome = "not_postponed", %error, "nor could it be put off");
         }
@@ -159,21 +159,12 @@ impl App {
             }
             MessageDue::MarkUnknown => {
                 self.mark_unknown(&message, "interrupted").await?;
-                self.clear_visit(id).await?;
             }
             MessageDue::Wait(until) => {
                 self.store.reschedule(id, &message, Some(until)).await?;
             }
-            MessageDue::Clear => {
-                self.store.reschedule(id, &message, None).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn clear_visit(&self, id: &MessageId) -> Result<(), AppError> {
-        if let Some(message) = self.store.message(id).await? {
-            self.store.reschedule(id, &message, None).await?;
+            // What followed from its end was not all done.
+            MessageDue::Clear => self.finish(&message, now).await?,
         }
         Ok(())
     }

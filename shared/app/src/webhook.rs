@@ -93,6 +93,20 @@ impl App {
         Ok(Answered::Taken { content_type, body })
     }
 
+    /// Answers a provider's subscription handshake; `None` is answered with 403.
+    ///
+    /// # Errors
+    /// When the account cannot be read.
+    pub async fn handshake(&self, arrival: &Arrival) -> Result<Option<String>, AppError> {
+        let Some(provider) = Provider::parse(&arrival.provider) else { return Ok(None) };
+        let Ok(id) = AccountId::parse(&arrival.account) else { return Ok(None) };
+        let Some(record) = self.store.account(&id).await? else { return Ok(None) };
+        if record.account.provider != provider {
+            return Ok(None);
+        }
+        Ok(transom_wire::handshake(&self.credentials(&record)?, &arrival.query))
+    }
+
     /// The account whose credentials verify the webhook, or `None`: an unknown provider, an
     /// unknown account and a wrong signature look the same from outside.
     async fn authenticate(

@@ -21,7 +21,7 @@ pub async fn webhook(app: &App, request: Request<Body>) -> Response<Body> {
         Ok(Answered::Unparsable(reason)) => plain(StatusCode::BAD_REQUEST, &reason),
         Ok(Answered::TooLarge) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the webhook is too large"),
         Err(error) => {
-            tracing::error!(outcome = "not_stored", error = %chain(&error), "webhook");
+            tracing::error!(outcome = "not_stored", error = %transom_app::error::chain(&error), "webhook");
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "try again");
             response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
             response
@@ -29,16 +29,17 @@ pub async fn webhook(app: &App, request: Request<Body>) -> Response<Body> {
     }
 }
 
-/// An error with everything behind it, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
+/// Answers a provider's subscription handshake.
+pub async fn handshake(app: &App, request: Request<Body>) -> Response<Body> {
+    let Some(arrival) = arrival(app, request).await else { return forged() };
+    match app.handshake(&arrival).await {
+        Ok(Some(challenge)) => answer(StatusCode::OK, "text/plain; charset=utf-8", challenge),
+        Ok(None) => forged(),
+        Err(error) => {
+            tracing::error!(outcome = "not_answered", error = %transom_app::error::chain(&error), "handshake");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "try again")
+        }
     }
-    text
 }
 
 /// The answer to whoever cannot prove to be the provider.

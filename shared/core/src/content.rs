@@ -12,6 +12,9 @@ pub struct Media {
     /// Where the provider, or the caller, keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// The provider's own id of the file, where it keeps files under ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_media_id: Option<String>,
     /// The declared type, as it was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,

@@ -80,7 +80,8 @@ pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
     let open = facts.window.is_some_and(|w| w.is_open(facts.now, facts.channel));
     // The order of the contract: account, sender, brand, content, consent, template, window.
     let mut found: Vec<(Code, Option<String>)> = Vec::new();
-    found.extend(road_blocked(facts).into_iter().map(|code| (code, None)));
+    let begins = content.template().is_some() && !open;
+    found.extend(road_blocked(facts, begins).into_iter().map(|code| (code, None)));
     found.extend(content_misfit(facts, content));
     match content.template() {
         Some(used) => found.extend(template_misfit(facts, used, open)),
@@ -103,15 +104,16 @@ pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
 #[must_use]
 pub fn reply_blocked(facts: &Facts<'_>) -> Option<Code> {
     let open = facts.window.is_some_and(|w| w.is_open(facts.now, facts.channel));
-    road_blocked(facts).into_iter().next().or_else(|| (!open).then(|| closed_window(facts)))
+    road_blocked(facts, false).into_iter().next().or_else(|| (!open).then(|| closed_window(facts)))
 }
 
 fn closed_window(facts: &Facts<'_>) -> Code {
     if facts.window.is_some() { Code::WindowExpired } else { Code::WindowNeverOpened }
 }
 
-/// What blocks every message: account, sender, brand, in this order.
-fn road_blocked(facts: &Facts<'_>) -> Vec<Code> {
+/// What blocks every message: account, sender, brand, in this order. A restriction concerns only
+/// what the business `begins`; replies go on (peers E12).
+fn road_blocked(facts: &Facts<'_>, begins: bool) -> Vec<Code> {
     let mut found = Vec::new();
     match facts.account.state {
         AccountState::Active => {}
@@ -121,6 +123,9 @@ fn road_blocked(facts: &Facts<'_>) -> Vec<Code> {
     }
     if facts.sender.deleted_at.is_some() {
         found.push(Code::Interrupted);
+    }
+    if begins && facts.sender.restricted_until.is_some_and(|until| facts.now < until) {
+        found.push(Code::SenderRestricted);
     }
     found.extend(brand_blocked(facts));
     found
@@ -214,10 +219,6 @@ fn template_misfit(
     }
     if !facts.account.template_categories.contains(&template.category) {
         found.push((Code::CategoryForbidden, None));
-    }
-    // A restriction concerns what the business begins; replies go on (peers E12).
-    if !open && facts.sender.restricted_until.is_some_and(|until| facts.now < until) {
-        found.insert(0, (Code::SenderRestricted, None));
     }
     found
 }

@@ -88,8 +88,8 @@ pub enum Cause {
     Expiring(ConversationId, Timestamp, Millis),
     /// One countdown ended.
     Expired(ConversationId, Timestamp),
-    /// The user gave or took back consent.
-    Consent(ConversationId, Timestamp, &'static str),
+    /// The user gave or took back consent, by one way.
+    Consent(ConversationId, Timestamp, String),
     /// A conversation was begun.
     Begun(ConversationId),
     /// A change by an administrator, named by what was changed and when.

@@ -102,7 +102,8 @@ pub fn merge(window: Option<&Window>, at: Timestamp, basis: Basis, channel: Chan
         return Merge::Opens(Window { last_user_at: at, opened_at: at, basis, refused_at: None });
     };
     if at > known.last_user_at {
-        let open_then = at < known.last_user_at.plus(channel.window);
+        // The provider's own refusal counts: what it has closed is opened anew.
+        let open_then = at < known.expires_at(channel);
         let merged = Window {
             last_user_at: at,
             opened_at: if open_then { known.opened_at } else { at },

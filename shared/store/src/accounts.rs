@@ -363,7 +363,10 @@ impl Store {
         let mut more = vec![TransactWriteItem::builder().put(number).build()];
         // The provider's own names of the number lead to it too: Meta's phone-number id, Gupshup's
         // app id; and for a provider that names only the account, its latest sender.
-        for name in record.sender.provider_id.as_deref().into_iter().chain([ANY_PROVIDER_ID]) {
+        // A tombstone leads nowhere new.
+        let live = record.sender.deleted_at.is_none();
+        let names = record.sender.provider_id.as_deref().into_iter().chain([ANY_PROVIDER_ID]);
+        for name in names.filter(|_| live) {
             let route = Put::builder()
                 .table_name(&self.tables.accounts)
                 .item("pk", s(route_key(&record.sender.account, name)))

@@ -334,6 +334,7 @@ impl Store {
         &self,
         id: &MessageId,
         attempt: u32,
+        account: &AccountId,
         sent_as: SentAs,
         counts: bool,
         now: Timestamp,
@@ -341,6 +342,8 @@ impl Store {
         let expression = Expression::default()
             .set("ph = :sending")
             .set("cl = :now")
+            .set("a = :account")
+            .value(":account", s(account.as_str()))
             .set("#as = :as")
             .set("ct = :ct")
             .name("#as", "as")
@@ -386,7 +389,15 @@ impl Store {
         if let Some(provider_id) = provider_message_id {
             expression = expression.set("p = :p").value(":p", s(provider_id));
         }
-        let expression = expression.when("#n = :attempt AND ph IN (:sending, :answered)");
+        // That nobody knows is only true while nobody has said anything else.
+        let expression = match kind {
+            FactKind::Unknown => expression.when("#n = :attempt AND ph = :sending"),
+            FactKind::Accepted
+            | FactKind::Sent
+            | FactKind::Delivered
+            | FactKind::Read
+            | FactKind::Failed => expression.when("#n = :attempt AND ph IN (:sending, :answered)"),
+        };
         Ok(updated(&self.update_message(id, expression).await?))
     }
 
@@ -420,7 +431,23 @@ impl Store {
         }
     }
 
-    /// Refuses or cancels a message before any call of its attempt.
+    /// Removes the visit of a message that has ended and from which nothing follows any more.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn settle(&self, id: &MessageId) -> Result<Updated, StoreError> {
+        let expression = Expression::default()
+            .remove("due_at")
+            .remove("due_shard")
+            .value(":answered", s(phase_value(Phase::Answered)))
+            .value(":refused", s(phase_value(Phase::Refused)))
+            .value(":cancelled", s(phase_value(Phase::Cancelled)))
+            .when("attribute_exists(due_at) AND ph IN (:answered, :refused, :cancelled)");
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    /// Refuses or cancels a message before any call of its attempt. Its visit stays until what
+    /// follows from this is done.
     ///
     /// # Errors
     /// When the table cannot be reached.
@@ -432,8 +459,6 @@ impl Store {
     ) -> Result<Updated, StoreError> {
         let mut expression = Expression::default()
             .set("ph = :ended")
-            .remove("due_at")
-            .remove("due_shard")
             .value(":ended", s(phase_value(phase)))
             .value(":queued", s(phase_value(Phase::Queued)))
             .value(":deferred", s(phase_value(Phase::Deferred)))
@@ -510,7 +535,6 @@ impl Store {
             .set("q = :next_q")
             .set("due_at = :visit")
             .set("due_shard = :shard")
-            .remove("cl")
             .name("#n", "n")
             .value(":queued", s(phase_value(Phase::Queued)))
             .value(":from", s(phase_value(seen.phase)))
@@ -519,7 +543,11 @@ impl Store {
             .value(":next_q", n(seen.enqueue.saturating_add(1)))
             .value(":visit", n(next_visit.as_millis()))
             .value(":shard", s(self.due_shard(id.as_str())))
-            .when("ph = :from AND #n = :n");
+            .name("#delivered", &fact_name(seen.attempt, FactKind::Delivered))
+            .name("#read", &fact_name(seen.attempt, FactKind::Read))
+            .when(
+                "ph = :from AND #n = :n AND attribute_not_exists(#delivered) AND attribute_not_exists(#read)",
+            );
         Ok(updated(&self.update_message(id, expression).await?))
     }
 

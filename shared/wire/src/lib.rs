@@ -10,6 +10,8 @@
     clippy::arithmetic_side_effects
 )]
 
+pub mod gupshup;
+pub mod meta;
 pub mod twilio;
 
 use serde::{Deserialize, Serialize};
@@ -310,8 +312,8 @@ pub fn verify(credentials: &Credentials, webhook: &Webhook<'_>) -> Result<(), Fo
         Credentials::Twilio { auth_token, previous_auth_token, .. } => {
             twilio::verify(auth_token, previous_auth_token.as_deref(), webhook)
         }
-        // Fail closed until the provider has its folder.
-        Credentials::Gupshup { .. } | Credentials::Meta { .. } => Err(Forged::Missing),
+        Credentials::Gupshup { webhook_token, .. } => gupshup::verify(webhook_token, webhook),
+        Credentials::Meta { app_secret, .. } => meta::verify(app_secret, webhook),
     }
 }
 
@@ -322,9 +324,18 @@ pub fn verify(credentials: &Credentials, webhook: &Webhook<'_>) -> Result<(), Fo
 pub fn parse(provider: Provider, webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
     match provider {
         Provider::Twilio => twilio::parse(webhook),
-        Provider::Gupshup | Provider::Meta => {
-            Err(Unparsable(format!("webhooks of {} are not understood yet", provider.as_str())))
-        }
+        Provider::Gupshup => gupshup::parse(webhook),
+        Provider::Meta => meta::parse(webhook),
+    }
+}
+
+/// Answers a provider's subscription handshake: the text to answer, or `None` when it is not the
+/// provider, or the provider has none.
+#[must_use]
+pub fn handshake(credentials: &Credentials, query: &str) -> Option<String> {
+    match credentials {
+        Credentials::Meta { verify_token, .. } => meta::handshake(verify_token, query),
+        Credentials::Twilio { .. } | Credentials::Gupshup { .. } => None,
     }
 }
 
@@ -360,10 +371,10 @@ pub fn render(
         Credentials::Twilio { account_sid, auth_token, .. } => {
             twilio::render(account_sid, auth_token, base_url, outbound)
         }
-        Credentials::Gupshup { .. } | Credentials::Meta { .. } => Err(Unrenderable(format!(
-            "sends through {} are not written yet",
-            credentials.provider().as_str()
-        ))),
+        Credentials::Gupshup { app_name, api_key, .. } => {
+            gupshup::render(app_name, api_key, base_url, outbound)
+        }
+        Credentials::Meta { access_token, .. } => meta::render(access_token, base_url, outbound),
     }
 }
 
@@ -372,7 +383,8 @@ pub fn render(
 pub fn classify(provider: Provider, status: u16, retry_after: Option<&str>, body: &[u8]) -> Answer {
     match provider {
         Provider::Twilio => twilio::classify(status, retry_after, body),
-        Provider::Gupshup | Provider::Meta => Answer::Unknown { code: status.to_string() },
+        Provider::Gupshup => gupshup::classify(status, retry_after, body),
+        Provider::Meta => meta::classify(status, retry_after, body),
     }
 }
 
@@ -391,7 +403,8 @@ pub const fn statuses_carry_reference(provider: Provider) -> bool {
 pub fn explain(provider: Provider, code: &str) -> Explanation {
     match provider {
         Provider::Twilio => twilio::explain(code),
-        Provider::Gupshup | Provider::Meta => UNKNOWN_CODE,
+        Provider::Gupshup => gupshup::explain(code),
+        Provider::Meta => meta::explain(code),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::io;
 
 use axum::body::{Body, Bytes};
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 
 use super::Fault;

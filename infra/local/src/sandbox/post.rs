@@ -86,10 +86,7 @@ impl Sandbox {
 
 /// Posts the parcel. Only a refused connection is tried again: whatever reached the receiver
 /// counts as delivered, as with the true provider.
-pub(super) async fn post(
-    parcel: &Parcel,
-    reach: Option<&Reach>,
-) -> Result<PostAnswer, String> {
+pub(super) async fn post(parcel: &Parcel, reach: Option<&Reach>) -> Result<PostAnswer, String> {
     let url = reachable(&parcel.url, reach)?;
     let stream = connect_with_retry(&url).await?;
     match timeout(POST_TIMEOUT, exchange(stream, &url, parcel)).await {
@@ -131,11 +128,7 @@ async fn connect_with_retry(url: &Url) -> Result<TcpStream, String> {
     }
 }
 
-async fn exchange(
-    stream: TcpStream,
-    url: &Url,
-    parcel: &Parcel,
-) -> Result<PostAnswer, String> {
+async fn exchange(stream: TcpStream, url: &Url, parcel: &Parcel) -> Result<PostAnswer, String> {
     let request = request(url, parcel)?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await

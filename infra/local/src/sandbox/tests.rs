@@ -1,5 +1,9 @@
 //! The sandbox over real HTTP: a sender that speaks Twilio, and a receiver of its webhooks.
 
+mod gupshup;
+mod meta;
+mod stage;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

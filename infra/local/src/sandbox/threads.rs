@@ -81,8 +81,18 @@ impl Threads {
 
     /// Whether the provider lets a free-form message through.
     pub(super) fn window_open(&self, customer: &str, business: &str, now_ms: i64) -> bool {
-        self.last_in_ms(customer, business)
-            .is_some_and(|last_in_ms| now_ms < last_in_ms.saturating_add(WINDOW_MS))
+        self.window_ends_ms(customer, business, now_ms).is_some()
+    }
+
+    /// The end of the window, if it is open.
+    pub(super) fn window_ends_ms(
+        &self,
+        customer: &str,
+        business: &str,
+        now_ms: i64,
+    ) -> Option<i64> {
+        let ends_ms = self.last_in_ms(customer, business)?.saturating_add(WINDOW_MS);
+        (now_ms < ends_ms).then_some(ends_ms)
     }
 
     pub(super) fn push(&mut self, customer: &str, business: &str, entry: ThreadEntry) {

@@ -4,7 +4,6 @@
 //! was given, so that any order of arrival ends in the same state.
 
 use super::conversations::parse_search;
-use super::events::cancelled_event;
 use super::search::Search;
 use super::{PAGE_MAX, is_named};
 use crate::event::Event;
@@ -215,7 +214,12 @@ impl App {
         at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<ContactDetail, AppError> {
-        let word = Consent { state: OptIn::Out, at: said_at(at, now)?, source };
+        let mut word = Consent { state: OptIn::Out, at: said_at(at, now)?, source };
+        if at.is_none() {
+            // Said now: no other clock's idea of now may outweigh it.
+            let known = self.contact_session(sender, contact).await.map(|s| s.consent.at);
+            word.at = word.at.max(known.unwrap_or_default());
+        }
         self.take_word(sender, contact, word, now).await
     }
 
@@ -337,10 +341,9 @@ impl App {
         let ended = self.store.end_before_call(&id, Phase::Cancelled, Some(&refusal)).await?;
         // Otherwise its call has begun, or another request cancelled it.
         if ended == Updated::Done {
-            self.refund_place(&message).await?;
             message.phase = Phase::Cancelled;
             message.refusal = Some(refusal);
-            self.publish(cancelled_event(&id, &message).into_iter().collect()).await?;
+            self.finish(&message, now).await?;
         }
         Ok(())
     }
@@ -441,7 +444,7 @@ fn said_at(at: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Problem> 
         Some(at) if at <= Timestamp::ZERO => {
             Err(Problem::invalid("`at` must be later than 1970-01-01T00:00:00.000Z"))
         }
-        Some(at) => Ok(at),
+        Some(at) => Ok(at.min(now)),
         None => Ok(now),
     }
 }
@@ -469,6 +472,7 @@ fn consent_event(session: &Session, word: &Consent) -> Event {
         "source": word.source,
         "at": word.at.rfc3339(),
     });
-    let cause = Cause::Consent(session.id.clone(), word.at, state);
+    let source = word.source.clone().unwrap_or_default();
+    let cause = Cause::Consent(session.id.clone(), word.at, format!("{state}|{source}"));
     Event::new(kind, &cause, word.at, data).in_conversation(&session.id, &session.sender)
 }

@@ -2,8 +2,9 @@
 //! its messages tell. Both carry the ids under which subscribers were told.
 
 use super::cursor;
+use crate::aftermath::ended_event;
 use crate::event::Event;
-use crate::record_status::{fact_events, refused_event};
+use crate::record_status::fact_events;
 use crate::view::{List, message_view};
 use crate::{App, AppError};
 use serde::Serialize;
@@ -160,31 +161,8 @@ fn told_by(id: &MessageId, message: &Message, account: &AccountRecord) -> Vec<Ev
         events.extend(fact_events(account, &reference, message, *kind, fact));
     }
     match message.phase {
-        Phase::Refused => events.extend(refused_event(id, message)),
-        Phase::Cancelled => events.extend(cancelled_event(id, message)),
+        Phase::Refused | Phase::Cancelled => events.extend(ended_event(id, message)),
         Phase::Received | Phase::Queued | Phase::Deferred | Phase::Sending | Phase::Answered => {}
     }
     events
-}
-
-/// The event of a queued message that an opt-out cancelled; none for one that a person did.
-pub(super) fn cancelled_event(id: &MessageId, message: &Message) -> Option<Event> {
-    let refusal = message.refusal.as_ref()?;
-    let data = json!({
-        "message": id,
-        "conversation": id.conversation(),
-        "sender": message.sender,
-        "attempt": message.attempt,
-        "status": "cancelled",
-        "shown": "cancelled",
-        "at": refusal.at.rfc3339(),
-        "failure": {
-            "code": refusal.code,
-            "meaning": refusal.code.title(),
-            "remedy": refusal.code.remedy(),
-        },
-    });
-    let cause = Cause::Refused(id.clone(), message.attempt);
-    let event = Event::new(EventKind::MessageStatus, &cause, refusal.at, data);
-    Some(event.in_conversation(&id.conversation(), &message.sender))
 }

@@ -147,7 +147,7 @@ pub const KNOWN_CODES: &[(&str, Explanation)] = &[
             Concern::Content,
             FINAL,
             "the size of the media is not allowed",
-            "Send a smaller file.",
+            "Send a smaller file, or a link to it.",
         ),
     ),
     (

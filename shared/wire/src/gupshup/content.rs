@@ -62,12 +62,11 @@ fn list(held: &Value) -> Option<Content> {
 
 fn media(held: &Value) -> Option<Media> {
     Some(Media {
-        media: None,
         url: Some(json::text(held, "url")?),
         content_type: json::text(held, "contentType"),
         filename: json::first_text(held, &["name", "filename"]),
-        bytes: None,
         caption: json::text(held, "caption"),
+        ..Media::default()
     })
 }
 

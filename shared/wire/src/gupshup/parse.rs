@@ -62,8 +62,9 @@ fn read(body: &[u8]) -> Result<Value, Unparsable> {
             .collect();
         return Ok(Value::Object(fields));
     }
-    // The error's own text could quote the content.
+    // Bytes that are no UTF-8 become U+FFFD. The error's own text could quote the content.
     serde_json::from_slice(body)
+        .or_else(|_| serde_json::from_str(&String::from_utf8_lossy(body)))
         .ok()
         .filter(Value::is_object)
         .ok_or_else(|| Unparsable("the body is not a JSON object".to_owned()))

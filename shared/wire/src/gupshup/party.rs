@@ -22,6 +22,13 @@ pub(super) fn business(envelope: &Value) -> Option<Business> {
 /// documents differ on where a user without a number is named.
 pub(super) fn user<'a>(addresses: impl Iterator<Item = &'a str> + Clone) -> Option<User> {
     let number = addresses.clone().find_map(phone);
-    let id = addresses.into_iter().find_map(|text| UserId::parse(text).ok());
+    let id = addresses.into_iter().find_map(user_id);
     User::from_parts(number, id)
+}
+
+/// A business-scoped user id. A parent id (`US.ENT.…`) belongs to several portfolios and is
+/// nobody's address.
+fn user_id(text: &str) -> Option<UserId> {
+    let is_parent = text.split('.').nth(1) == Some("ENT");
+    UserId::parse(text).ok().filter(|_| !is_parent)
 }

@@ -2,13 +2,29 @@
 //! reference of ours and no address for statuses; those belong to the app's subscription.
 
 use crate::{Outbound, ProviderRequest, Unrenderable};
-use serde_json::json;
+use serde::Serialize;
 use transom_core::content::{Content, TemplateUse};
 use transom_core::identity::User;
 use transom_core::template::Template;
 
 const TEXT_PATH: &str = "/wa/api/v1/msg";
 const TEMPLATE_PATH: &str = "/wa/api/v1/template/msg";
+
+/// A text. The fields are structs', and not a map's, so that their order is always the same.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TextMessage<'a> {
+    r#type: &'static str,
+    text: &'a str,
+    preview_url: bool,
+}
+
+/// A template with its values.
+#[derive(Debug, Serialize)]
+struct TemplateMessage<'a> {
+    id: &'a str,
+    params: Vec<&'a str>,
+}
 
 /// Writes a send for Gupshup.
 ///
@@ -26,15 +42,15 @@ pub fn render(
     }
     let (path, field, value) = match outbound.content {
         Content::Text { text } => {
-            let message = json!({"type": "text", "text": text, "previewUrl": false});
-            (TEXT_PATH, "message", message)
+            let message = TextMessage { r#type: "text", text, preview_url: false };
+            (TEXT_PATH, "message", written(&message)?)
         }
         Content::Template(used) => {
-            let template = json!({
-                "id": template_id(outbound.template)?,
-                "params": parameters(outbound.template, used)?,
-            });
-            (TEMPLATE_PATH, "template", template)
+            let template = TemplateMessage {
+                id: template_id(outbound.template)?,
+                params: parameters(outbound.template, used)?,
+            };
+            (TEMPLATE_PATH, "template", written(&template)?)
         }
         Content::Image(_)
         | Content::Video(_)
@@ -53,7 +69,7 @@ pub fn render(
     form.append_pair("channel", "whatsapp");
     form.append_pair("source", outbound.from.digits());
     form.append_pair("destination", destination(outbound.to)?);
-    form.append_pair(field, &value.to_string());
+    form.append_pair(field, &value);
     form.append_pair("src.name", app_name);
     Ok(ProviderRequest {
         url: format!("{}{path}", base_url.trim_end_matches('/')),
@@ -67,6 +83,11 @@ pub fn render(
 
 fn refused<T>(why: &str) -> Result<T, Unrenderable> {
     Err(Unrenderable(why.to_owned()))
+}
+
+fn written(message: &impl Serialize) -> Result<String, Unrenderable> {
+    serde_json::to_string(message)
+        .map_err(|_| Unrenderable("the message cannot be written as JSON".to_owned()))
 }
 
 fn destination(user: &User) -> Result<&str, Unrenderable> {

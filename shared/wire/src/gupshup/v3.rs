@@ -8,7 +8,8 @@
 use super::parse::other;
 use super::{codes, event, json, party};
 use crate::{Business, Item, StatusUpdate, Unparsable, meta};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use transom_core::message::FactKind;
 
@@ -28,7 +29,11 @@ pub(super) fn read(envelope: &Value) -> Result<Vec<Item>, Unparsable> {
     let mut items = Vec::new();
     read_statuses(app.as_deref(), envelope, &mut items);
     for entry in json::elements(envelope, "entry") {
-        for change in json::elements(entry, "changes") {
+        let changes = json::elements(entry, "changes");
+        if changes.is_empty() {
+            items.push(other("entry", None));
+        }
+        for change in changes {
             read_change(app.as_deref(), change, &mut items);
         }
     }
@@ -46,6 +51,10 @@ fn read_change(app: Option<&str>, change: &Value, items: &mut Vec<Item>) {
     if field == MESSAGES_FIELD {
         read_messages(app, value, items);
         read_statuses(app, value, items);
+        // An error of the whole account.
+        items.extend(json::elements(value, "errors").iter().map(|error| {
+            other(field, Some(&format!("error:{}", json::text(error, "code").unwrap_or_default())))
+        }));
     }
     if items.len() == before {
         items.push(other(field, None));
@@ -56,7 +65,7 @@ fn read_change(app: Option<&str>, change: &Value, items: &mut Vec<Item>) {
 fn read_messages(app: Option<&str>, value: &Value, items: &mut Vec<Item>) {
     let answered = answered(value);
     let business = business(app, value);
-    for mut item in meta::messages(value) {
+    for mut item in meta::messages(&with_business(app, value)) {
         if let Item::Message(message) = &mut item {
             if let Some(business) = &business {
                 message.business = business.clone();
@@ -67,6 +76,19 @@ fn read_messages(app: Option<&str>, value: &Value, items: &mut Vec<Item>) {
         }
         items.push(item);
     }
+}
+
+/// Meta always names the number that a message was sent to. Where Gupshup does not, the app
+/// takes its place.
+fn with_business<'a>(app: Option<&str>, value: &'a Value) -> Cow<'a, Value> {
+    let (None, Some(app)) = (business(None, value), app) else {
+        return Cow::Borrowed(value);
+    };
+    let mut value = value.clone();
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("metadata".to_owned(), json!({"phone_number_id": app}));
+    }
+    Cow::Owned(value)
 }
 
 /// Gupshup's ids of those messages of ours that customers answer, by the answers' ids.

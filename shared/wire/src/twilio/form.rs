@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// The largest webhook that is read, in bytes. A message of 4096 characters with all its
 /// fields stays below 64 KiB in any script.
-const BODY_BYTES_MAX: usize = 1 << 20;
+const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The most fields that an unknown kind keeps: Twilio sends about forty.
 const RAW_FIELDS_MAX: usize = 64;
 /// The longest value that an unknown kind keeps, in characters: WhatsApp's longest text.

@@ -120,6 +120,7 @@ fn file(form: &Form) -> Option<Content> {
     let media = Media {
         media: None,
         url: Some(form.owned("MediaUrl0")?),
+        provider_media_id: None,
         content_type: form.owned("MediaContentType0"),
         filename: None,
         bytes: None,

@@ -10,8 +10,7 @@ use crate::sandbox::deliveries::{Told, customer_of};
 use crate::sandbox::files::bytes_of;
 use crate::sandbox::post::{Parcel, PostAnswer, without_fragment};
 use crate::sandbox::{
-    Direction, PhoneAnswer, PhoneContent, PhoneMessage, Sandbox, SandboxError, ThreadEntry,
-    address,
+    Direction, PhoneAnswer, PhoneContent, PhoneMessage, Sandbox, SandboxError, ThreadEntry, address,
 };
 
 /// An inbound webhook, ready to post.

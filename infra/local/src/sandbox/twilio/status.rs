@@ -47,8 +47,7 @@ fn callback(
     let account = twilio.accounts.get(&message.account_sid)?;
     let params = callback_form(message, status, error_code);
     let signature = sign_twilio(&account.auth_token, url, &params);
-    let headers =
-        vec![("x-twilio-signature", signature), ("i-twilio-idempotency-token", token)];
+    let headers = vec![("x-twilio-signature", signature), ("i-twilio-idempotency-token", token)];
     Some(Parcel::form(url, &params, headers))
 }
 

@@ -1,0 +1,115 @@
+//! What follows from how a message ended: the place given back, the mark that it did not arrive,
+//! the events. Taken from what is stored, so that whoever dies half-way is followed by the sweep,
+//! which takes the same steps again. Only after all of them is the message's visit removed.
+
+use crate::event::Event;
+use crate::{App, AppError};
+use serde_json::json;
+use transom_core::event::{Cause, EventKind};
+use transom_core::id::MessageId;
+use transom_core::message::{FactKind, Phase};
+use transom_core::time::Timestamp;
+use transom_store::Message;
+use transom_wire::Reference;
+
+impl App {
+    /// Takes what follows from a message that has ended: answered, refused or cancelled. Every
+    /// step is idempotent.
+    ///
+    /// # Errors
+    /// When something could not be stored; the message stays due, and the sweep comes again.
+    pub(crate) async fn finish(&self, message: &Message, now: Timestamp) -> Result<(), AppError> {
+        let Some(id) = &message.id else { return Ok(()) };
+        match message.phase {
+            Phase::Answered => self.finish_answered(id, message, now).await?,
+            Phase::Refused => {
+                self.refund_place(message).await?;
+                self.store.put_undelivered(id).await?;
+                self.publish(ended_event(id, message).into_iter().collect()).await?;
+            }
+            Phase::Cancelled => {
+                self.refund_place(message).await?;
+                self.publish(ended_event(id, message).into_iter().collect()).await?;
+            }
+            Phase::Received | Phase::Queued | Phase::Deferred | Phase::Sending => return Ok(()),
+        }
+        self.store.settle(id).await?;
+        Ok(())
+    }
+
+    async fn finish_answered(
+        &self,
+        id: &MessageId,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(account) = self.store.account(&message.account).await? else { return Ok(()) };
+        let reference = Reference { message: id.clone(), attempt: message.attempt };
+        if let Some(provider_id) = &message.provider_message_id {
+            self.join_answer(&account, message, provider_id, &reference, now).await?;
+        }
+        for ((attempt, kind), fact) in &message.facts {
+            if *attempt == message.attempt {
+                self.after_fact(&account, &reference, message, *kind, fact, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same where the caller has an answer already: a failure is left to the sweep.
+    pub(crate) async fn finish_or_leave(&self, message: &Message, now: Timestamp) {
+        if let Err(error) = self.finish(message, now).await {
+            tracing::warn!(
+                outcome = "left_to_the_sweep",
+                message = message.id.as_ref().map(ToString::to_string),
+                error = %crate::error::chain(&error),
+                "what follows from a message"
+            );
+        }
+    }
+}
+
+/// The event of a message that ended before any call: refused by a rule, or cancelled.
+pub(crate) fn ended_event(id: &MessageId, message: &Message) -> Option<Event> {
+    let cause = Cause::Refused(id.clone(), message.attempt);
+    let refusal = message.refusal.as_ref();
+    let at = refusal.map_or(message.received_at, |r| r.at);
+    let failure = refusal.map(|r| {
+        json!({
+            "code": r.code,
+            "also": r.also,
+            "detail": r.detail,
+            "remedy": r.code.remedy(),
+            "retry_at": r.retry_at.map(Timestamp::rfc3339),
+        })
+    });
+    let kind = match message.phase {
+        Phase::Refused => EventKind::MessageRefused,
+        Phase::Cancelled => EventKind::MessageStatus,
+        Phase::Received | Phase::Queued | Phase::Deferred | Phase::Sending | Phase::Answered => {
+            return None;
+        }
+    };
+    let mut data = json!({
+        "message": id,
+        "conversation": id.conversation(),
+        "sender": message.sender,
+        "attempt": message.attempt,
+        "status": message.status().as_str(),
+        "at": at.rfc3339(),
+        "failure": failure,
+    });
+    if let (Some(refusal), Some(fields)) = (refusal, data.as_object_mut()) {
+        fields.insert("code".to_owned(), json!(refusal.code));
+    }
+    Some(Event::new(kind, &cause, at, data).in_conversation(&id.conversation(), &message.sender))
+}
+
+/// Whether a fact makes an event of its own beside `message.status`.
+pub(crate) const fn alarm(kind: FactKind) -> Option<EventKind> {
+    match kind {
+        FactKind::Failed => Some(EventKind::MessageFailed),
+        FactKind::Unknown => Some(EventKind::MessageUnknown),
+        FactKind::Accepted | FactKind::Sent | FactKind::Delivered | FactKind::Read => None,
+    }
+}

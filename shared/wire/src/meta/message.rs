@@ -1,0 +1,53 @@
+//! One customer's message.
+
+use super::envelope::{self, Envelope};
+use super::{content, json};
+use crate::{Inbound, Item};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Reads one element of `messages`. A message that cannot be stored, because nobody knows who
+/// wrote it or to whom, is told by its kind and what it lacks: it never fails the batch.
+pub(super) fn message(value: &Value, envelope: &Envelope) -> Item {
+    let kind = content::kind(value);
+    match inbound(value, kind, envelope) {
+        Ok(inbound) => Item::Message(Box::new(inbound)),
+        Err(lack) => Item::Other { kind: format!("message:{}:{lack}", json::name(kind)) },
+    }
+}
+
+fn inbound(value: &Value, kind: &str, envelope: &Envelope) -> Result<Inbound, &'static str> {
+    // A group's message opens no window with its writer and belongs to no conversation of ours.
+    if value.get("group_id").is_some_and(|id| !id.is_null()) {
+        return Err("in_group");
+    }
+    let provider_message_id = json::owned(value, "id").ok_or("without_id")?;
+    let business = envelope.business.clone().ok_or("without_business")?;
+    let from = json::scalar(value, "from");
+    let (user, profile_name) = envelope.user(from.as_deref(), json::text(value, "from_user_id"));
+    let context = value.get("context");
+    let says = |key| context.and_then(|c| c.get(key)).and_then(Value::as_bool).unwrap_or(false);
+    Ok(Inbound {
+        business,
+        user: user.ok_or("without_user")?,
+        profile_name,
+        provider_message_id,
+        sent_at: envelope::time(value),
+        content: content::content(value, kind),
+        forwarded: says("forwarded") || says("frequently_forwarded"),
+        reply_to: context.and_then(|c| json::owned(c, "id")),
+        referral: referral(value),
+    })
+}
+
+/// The advertisement or post, and the product that an enquiry is about.
+fn referral(value: &Value) -> Option<BTreeMap<String, String>> {
+    let mut told = json::Flat::default();
+    if let Some(referral) = value.get("referral") {
+        told.add("", referral);
+    }
+    if let Some(product) = value.get("context").and_then(|c| c.get("referred_product")) {
+        told.add("referred_product", product);
+    }
+    Some(told.into_fields()).filter(|told| !told.is_empty())
+}

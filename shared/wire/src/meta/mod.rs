@@ -1,0 +1,25 @@
+//! Meta: the WhatsApp Cloud API.
+//!
+//! What is known of the wire stands in the functions' comments where it decides something.
+//! The functions that this page shows are all that the rest of the house calls; `messages` is
+//! for a provider that passes Meta's payloads on.
+
+mod classify;
+mod codes;
+mod content;
+mod envelope;
+mod explanations;
+mod json;
+mod message;
+mod parse;
+mod render;
+mod status;
+mod verify;
+
+pub use classify::classify;
+pub use codes::{KNOWN_CODES, explain};
+pub use parse::parse;
+pub use render::render;
+pub use verify::{handshake, sign, verify};
+
+pub(crate) use parse::messages;

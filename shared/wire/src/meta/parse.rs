@@ -1,0 +1,92 @@
+//! A webhook's meaning: up to a thousand updates of many users and numbers.
+
+use super::envelope::Envelope;
+use super::json::{self, elements};
+use super::message::message;
+use super::status::status;
+use crate::{Item, Unparsable, Webhook};
+use serde_json::Value;
+
+/// The object of every webhook for WhatsApp.
+const OBJECT: &str = "whatsapp_business_account";
+/// The lists of which each element is an event of its own, in changes other than `messages`.
+const LISTS: &[&str] = &["message_echoes", "user_preferences", "calls", "messages", "statuses"];
+/// The fields that name an event, the most telling first.
+const EVENT_NAMES: &[&str] = &[
+    "event",
+    "value",
+    "status",
+    "decision",
+    "new_quality_score",
+    "new_category",
+    "alert_type",
+    "type",
+];
+
+/// Reads a verified webhook: every message and every status of every change of every entry.
+///
+/// # Errors
+/// [`Unparsable`] when the body is no JSON, too large, or about something else than WhatsApp.
+/// An update that nobody understands is no error.
+pub fn parse(webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
+    let root = json::read(webhook.body)?;
+    if json::text(&root, "object") != Some(OBJECT) {
+        return Err(Unparsable(format!("`object` is not `{OBJECT}`")));
+    }
+    if root.get("entry").is_none() {
+        return Err(Unparsable("`entry` is missing".to_owned()));
+    }
+    Ok(items(&root))
+}
+
+/// The messages of one change's `value`, in their order.
+pub(crate) fn messages(value: &Value) -> Vec<Item> {
+    let envelope = Envelope::read(value);
+    elements(value, "messages").iter().map(|m| message(m, &envelope)).collect()
+}
+
+/// Whatever is counted in comes out.
+fn items(root: &Value) -> Vec<Item> {
+    let mut items = Vec::new();
+    for entry in elements(root, "entry") {
+        if entry.get("changes").is_none_or(Value::is_null) {
+            items.push(Item::Other { kind: "entry".to_owned() });
+        }
+        for change in elements(entry, "changes") {
+            items.extend(of_change(change));
+        }
+    }
+    items
+}
+
+fn of_change(change: &Value) -> Vec<Item> {
+    let field = json::text(change, "field").unwrap_or("messages");
+    let value = change.get("value").unwrap_or(&Value::Null);
+    let mut items = Vec::new();
+    if field == "messages" {
+        let envelope = Envelope::read(value);
+        items.extend(elements(value, "messages").iter().map(|m| message(m, &envelope)));
+        items.extend(elements(value, "statuses").iter().map(|s| status(s, &envelope)));
+        // An error of the whole account.
+        items.extend(elements(value, "errors").iter().map(|error| {
+            let code = json::scalar(error, "code").unwrap_or_default();
+            other(field, &format!("error:{code}"))
+        }));
+    } else {
+        let listed = LISTS.iter().flat_map(|list| elements(value, list));
+        items.extend(listed.map(|event| other(field, event_name(event))));
+    }
+    if items.is_empty() {
+        items.push(other(field, event_name(value)));
+    }
+    items
+}
+
+fn event_name(event: &Value) -> &str {
+    EVENT_NAMES.iter().find_map(|name| json::text(event, name)).unwrap_or_default()
+}
+
+fn other(field: &str, event: &str) -> Item {
+    let (field, event) = (json::name(field), json::name(event));
+    Item::Other { kind: if event.is_empty() { field } else { format!("{field}:{event}") } }
+}
