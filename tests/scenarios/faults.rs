@@ -159,16 +159,14 @@ async fn a_message_between_the_sweeps_read_and_write_is_not_silenced() {
 /// those steps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_follows_from_an_answer_is_resumed_by_the_sweep() {
-    let cases: [(Option<Fault>, &str, &str); 3] = [
-        (None, "accepted", "message.status"),
-        (
-            Some(Fault::Status { status: 400, code: 63024, retry_after_s: None, taken: false }),
-            "failed",
-            "message.failed",
-        ),
-        (Some(Fault::DropAfterRequest), "unknown", "message.unknown"),
+    let refused = Fault::Status { status: 400, code: 63024, retry_after_s: None, taken: false };
+    let cases = [
+        (None, "accepted", "message.status", "SendMessageBatch"),
+        (Some(refused), "failed", "message.failed", "SendMessageBatch"),
+        (Some(refused), "failed", "message.failed", "TransactWriteItems"),
+        (Some(Fault::DropAfterRequest), "unknown", "message.unknown", "SendMessageBatch"),
     ];
-    for (fault, status, event) in cases {
+    for (fault, status, event, breaks) in cases {
         let world = World::start().await;
         world.sandbox().set_autostatus(transom_testkit::AutoStatus::None);
         world.opt_in(CUSTOMER).await;
@@ -176,7 +174,7 @@ async fn what_follows_from_an_answer_is_resumed_by_the_sweep() {
         if let Some(fault) = fault {
             world.sandbox().fail_next(fault);
         }
-        world.inject(Script::new().on("Sender", "SendMessageBatch", 0, 4, WireFault::Unreachable));
+        world.inject(Script::new().on("Sender", breaks, 0, 4, WireFault::Unreachable));
         let id = world.send_template(CUSTOMER).await.text("id");
         world.settle().await;
         assert_eq!(world.message(&id).await["status"], status);

@@ -6,13 +6,13 @@
 
 mod accounts;
 mod answer;
-mod bot;
 mod content;
 mod customer;
 mod event;
 mod form;
 mod inbound;
 mod media;
+mod named;
 mod send;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! The sandbox over real HTTP: a sender that speaks Twilio, and a receiver of its webhooks.
 
+mod contract;
 mod gupshup;
 mod meta;
 mod stage;

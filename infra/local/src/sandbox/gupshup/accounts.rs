@@ -29,11 +29,16 @@ pub enum GupshupShape {
     /// Version 2: one event in one body.
     #[default]
     V2,
+    /// Version 2 with the parts of a customer's message named `senderobj`, `messageobj` and
+    /// `contextobj`.
+    V2NewNames,
+    /// Version 2 with those parts named `sender`, `message` and `context`.
+    V2OldNames,
     /// Version 3: Meta's shape with Gupshup's ids.
     V3,
     /// The callback of a bot, a form with `senderobj`, `messageobj` and `contextobj`. Events of
     /// our messages come in version 2.
-    Bot,
+    BotNewNames,
     /// The same under its former names `sender`, `message` and `context`.
     BotOldNames,
 }

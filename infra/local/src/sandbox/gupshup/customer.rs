@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::GupshupState;
 use super::accounts::GupshupShape;
-use super::bot::bot_form;
 use super::inbound::{Composed, Quoted};
+use super::named::{NEW_NAMES, OLD_NAMES, bot_form, renamed};
 use crate::sandbox::deliveries::{Delivery, Told, customer_of};
 use crate::sandbox::files::{StoredFile, bytes_of};
 use crate::sandbox::post::{FORM, JSON, without_fragment};
@@ -77,15 +77,21 @@ fn body(
         .ok_or_else(|| SandboxError::UnknownNumber(business.clone()))?;
     let quoted = message.reply_to.as_ref().map(|reply_to| quoted(state, reply_to));
     let composed = Composed { app, message, sid, now_ms, media_url, quoted };
-    let form = |old_names| {
-        let pairs = bot_form(&composed, old_names);
+    let form = |names| {
+        let pairs = bot_form(&composed, names);
         form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     };
     Ok(match state.gupshup.shape {
         GupshupShape::V2 => (JSON, Bytes::from(composed.v2().to_string())),
+        GupshupShape::V2NewNames => {
+            (JSON, Bytes::from(renamed(composed.v2(), NEW_NAMES).to_string()))
+        }
+        GupshupShape::V2OldNames => {
+            (JSON, Bytes::from(renamed(composed.v2(), OLD_NAMES).to_string()))
+        }
         GupshupShape::V3 => (JSON, Bytes::from(v3(&composed).to_string())),
-        GupshupShape::Bot => (FORM, Bytes::from(form(false))),
-        GupshupShape::BotOldNames => (FORM, Bytes::from(form(true))),
+        GupshupShape::BotNewNames => (FORM, Bytes::from(form(NEW_NAMES))),
+        GupshupShape::BotOldNames => (FORM, Bytes::from(form(OLD_NAMES))),
     })
 }
 

@@ -24,7 +24,11 @@ pub(in crate::sandbox) fn event_parcel(
     let event = Event { app, sent, status, error_code, now_ms, gs_id: !gupshup.without_gs_id };
     let body = match gupshup.shape {
         GupshupShape::V3 => event.v3(),
-        GupshupShape::V2 | GupshupShape::Bot | GupshupShape::BotOldNames => event.v2(),
+        GupshupShape::V2
+        | GupshupShape::V2NewNames
+        | GupshupShape::V2OldNames
+        | GupshupShape::BotNewNames
+        | GupshupShape::BotOldNames => event.v2(),
     };
     Some(Parcel {
         url: with_token(url, &app.webhook_token),

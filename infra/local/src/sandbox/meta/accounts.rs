@@ -98,7 +98,8 @@ impl Sandbox {
         numbers.insert(phone_number_id.to_owned(), number);
     }
 
-    /// Adds a template of Meta in one language, or changes it.
+    /// Adds a template of Meta in one language, or changes it. The variables are those of its
+    /// header and body; a button's own are not checked.
     pub fn register_meta_template(
         &self,
         name: &str,

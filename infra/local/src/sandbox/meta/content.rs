@@ -187,7 +187,9 @@ fn template(part: &Value) -> Result<Content, Refusal> {
     let components = part["components"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut parameter_count = 0;
     let mut named = Vec::new();
-    for component in components {
+    // What fills a button repeats or completes the texts, and is counted on its own.
+    let texts = |component: &&Value| component["type"] != "button";
+    for component in components.iter().filter(texts) {
         let parameters = component["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
         for parameter in parameters.iter().filter(|parameter| fills_a_place(parameter)) {
             check_parameter(parameter)?;
@@ -326,7 +328,9 @@ mod tests {
                 {"type": "body", "parameters": [
                     {"type": "text", "text": "Asha"}, {"type": "text", "text": "42"}]},
                 {"type": "button", "sub_type": "quick_reply", "index": "0", "parameters": [
-                    {"type": "payload", "payload": "confirm_42"}]}]}});
+                    {"type": "payload", "payload": "confirm_42"}]},
+                {"type": "button", "sub_type": "url", "index": "1", "parameters": [
+                    {"type": "text", "text": "42"}]}]}});
         let content = Content::read(&body).expect("a template");
         assert_eq!(content.template.map(|used| used.parameter_count), Some(2));
     }

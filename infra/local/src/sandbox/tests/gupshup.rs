@@ -213,7 +213,7 @@ async fn version_three_has_metas_shape_and_gupshups_ids() {
 #[tokio::test]
 async fn a_bots_callback_has_new_and_old_names() {
     let mut stage = stage(AutoStatus::Full).await;
-    stage.sandbox.set_gupshup_shape(GupshupShape::Bot);
+    stage.sandbox.set_gupshup_shape(GupshupShape::BotNewNames);
     stage.customer_writes(NUMBER, text("hi & more")).await;
     stage.sandbox.set_gupshup_shape(GupshupShape::BotOldNames);
     stage.customer_writes(NUMBER, text("hi & more")).await;
@@ -224,6 +224,24 @@ async fn a_bots_callback_has_new_and_old_names() {
         let (_, told) = pairs.find(|(key, _)| key == name).expect("the message");
         let told: Value = serde_json::from_str(&told).expect("JSON");
         assert_eq!((&told["text"], &told["from"]), (&"hi & more".into(), &"919876543210".into()));
+    }
+}
+
+#[tokio::test]
+async fn version_two_may_bear_the_names_of_bots() {
+    let mut stage = stage(AutoStatus::Full).await;
+    stage.sandbox.set_gupshup_shape(GupshupShape::V2NewNames);
+    stage.customer_writes(NUMBER, text("hi")).await;
+    stage.sandbox.set_gupshup_shape(GupshupShape::V2OldNames);
+    stage.customer_writes(NUMBER, text("hi")).await;
+    let hooks = stage.settled_hooks().await;
+    for (hook, [message, sender]) in
+        hooks.iter().zip([["messageobj", "senderobj"], ["message", "sender"]])
+    {
+        let payload = hook.json()["payload"].take();
+        assert_eq!(payload[message], json!({"text": "hi"}));
+        assert_eq!(payload[sender]["phone"], "919876543210");
+        assert_eq!(payload.get("payload"), None);
     }
 }
 
