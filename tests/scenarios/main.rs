@@ -17,6 +17,7 @@ mod limits;
 mod main_road;
 mod order;
 mod pace;
+mod providers;
 mod statuses;
 mod store_limits;
 mod template_names;

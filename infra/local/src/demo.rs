@@ -22,6 +22,61 @@ pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 /// The demo account's token at the pretend Twilio. It opens nothing anywhere else.
 pub const AUTH_TOKEN: &str = "demo-auth-token-twilio";
 
+/// One provider's demo.
+struct Demo {
+    provider: &'static str,
+    account: &'static str,
+    sender: &'static str,
+    number: &'static str,
+    provider_id: Option<&'static str>,
+    template_ref: Option<&'static str>,
+}
+
+const DEMOS: [Demo; 3] = [
+    Demo {
+        provider: "twilio",
+        account: ACCOUNT,
+        sender: SENDER,
+        number: NUMBER,
+        provider_id: None,
+        template_ref: Some("HX00000000000000000000000000000001"),
+    },
+    Demo {
+        provider: "meta",
+        account: "demo-meta",
+        sender: "demo-meta",
+        number: "+15550783881",
+        provider_id: Some("106540352242922"),
+        template_ref: None,
+    },
+    Demo {
+        provider: "gupshup",
+        account: "demo-gupshup",
+        sender: "demo-gupshup",
+        number: "+917834811114",
+        provider_id: None,
+        template_ref: Some("c6aecef6-bcb0-4fb1-8100-28c094e3bc6b"),
+    },
+];
+
+impl Demo {
+    fn credentials(&self) -> Value {
+        match self.provider {
+            "meta" => json!({
+                "access_token": "demo-access-token-meta",
+                "app_secret": "demo-app-secret-meta",
+                "verify_token": "demo-verify-token-meta",
+            }),
+            "gupshup" => json!({
+                "app_name": "DemoApp",
+                "api_key": "demo-api-key-gupshup",
+                "webhook_token": "demo-webhook-token-gupshup",
+            }),
+            _ => json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN }),
+        }
+    }
+}
+
 impl House {
     /// Whether nothing has been set up yet.
     ///
@@ -31,43 +86,36 @@ impl House {
         Ok(self.operator().store.accounts().await?.is_empty())
     }
 
-    /// Sets up a brand, an account and sender on the sandbox, and an approved template.
+    /// Sets up a brand, and for each provider an account and sender on the sandbox and an approved
+    /// template.
     ///
     /// # Errors
     /// When a call of the contract is refused.
     pub async fn fill_with_demo(&self, admin_key: &str) -> Result<()> {
-        let calls: [(&str, Value); 4] = [
-            ("/v1/brands/demo", json!({ "name": "Demo", "active": true })),
-            (
-                "/v1/accounts/demo-twilio",
-                json!({
-                    "provider": "twilio",
-                    "credentials": { "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN },
-                }),
-            ),
-            (
-                "/v1/senders/demo",
-                json!({
-                    "account": ACCOUNT,
-                    "phone": NUMBER,
-                    "brand": "demo",
-                    "template_messaging": true,
-                    "messaging_limit": 250,
-                }),
-            ),
-            (
-                "/v1/accounts/demo-twilio/templates/order_ready",
-                json!({
-                    "language": "en",
-                    "category": "utility",
-                    "status": "approved",
-                    "body": "Hello {{1}}, your order {{2}} is ready.",
-                    "provider_ref": "HX00000000000000000000000000000001",
-                }),
-            ),
-        ];
-        for (path, body) in calls {
-            self.call("PUT", path, admin_key, &body).await?;
+        let brand = json!({ "name": "Demo", "active": true });
+        self.call("PUT", "/v1/brands/demo", admin_key, &brand).await?;
+        for demo in DEMOS {
+            let account = format!("/v1/accounts/{}", demo.account);
+            let body = json!({ "provider": demo.provider, "credentials": demo.credentials() });
+            self.call("PUT", &account, admin_key, &body).await?;
+            let body = json!({
+                "account": demo.account,
+                "phone": demo.number,
+                "brand": "demo",
+                "template_messaging": true,
+                "messaging_limit": 250,
+                "provider_id": demo.provider_id,
+            });
+            self.call("PUT", &format!("/v1/senders/{}", demo.sender), admin_key, &body).await?;
+            let body = json!({
+                "language": "en",
+                "category": "utility",
+                "status": "approved",
+                "body": "Hello {{1}}, your order {{2}} is ready.",
+                "provider_ref": demo.template_ref,
+            });
+            let template = format!("{account}/templates/order_ready");
+            self.call("PUT", &template, admin_key, &body).await?;
         }
         Ok(())
     }

@@ -83,7 +83,9 @@ impl House {
             if busy != seen {
                 changed = std::time::Instant::now();
             } else if changed.elapsed() > SETTLE_STILL {
-                anyhow::bail!("nothing has changed for {SETTLE_STILL:?}, but these are not empty: {busy:?}");
+                anyhow::bail!(
+                    "nothing has changed for {SETTLE_STILL:?}, but these are not empty: {busy:?}"
+                );
             }
             seen = busy;
             tokio::time::sleep(SETTLE_LOOK).await;

@@ -9,9 +9,12 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use tower::ServiceExt;
 use transom_boot::Gateway;
+use transom_core::account::Provider;
 use transom_core::time::Millis;
+use transom_wire::Webhook;
 
 /// The largest body that API Gateway takes.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
@@ -45,6 +48,11 @@ pub async fn gateway(State(house): State<House>, request: Request<Body>) -> Resp
         let text = "the gateway takes at most 10 MiB";
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", text);
     };
+    let headers: BTreeMap<String, String> = parts
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect();
     parts.extensions.insert(Gateway {
         params: found.params.clone(),
         raw_path: path.clone(),
@@ -57,23 +65,33 @@ pub async fn gateway(State(house): State<House>, request: Request<Body>) -> Resp
         Err(never) => match never {},
     };
     if response.status().is_success() && method != "GET" {
-        after_success(&house, &found, &path, &body).await;
+        after_success(&house, &found, &path, &headers, &body).await;
     }
     response
 }
 
 /// The sandbox knows what a true provider knows: which numbers, templates and tokens there are,
 /// and which customers have written.
-async fn after_success(house: &House, found: &RouteMatch, path: &str, body: &Bytes) {
+async fn after_success(
+    house: &House,
+    found: &RouteMatch,
+    path: &str,
+    headers: &BTreeMap<String, String>,
+    body: &Bytes,
+) {
     let sets_up = path.starts_with("/v1/accounts") || path.starts_with("/v1/senders");
     if found.function.starts_with("Desk") && !path.contains("/contacts/") && sets_up {
         if let Err(error) = house.sync_sandbox().await {
             tracing::warn!(%error, "the sandbox could not be told of a change");
         }
-    } else if found.params.get("provider").is_some_and(|p| p == "twilio") {
-        let form: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
-        // A status has no text of a customer; the sandbox says so, and nothing is noted.
-        let _not_a_message = house.sandbox().note_inbound_form(form);
+        return;
+    }
+    let provider = found.params.get("provider").and_then(|p| Provider::parse(p));
+    if let Some(provider) = provider {
+        let webhook = Webhook { url: path, query: "", headers, body };
+        if let Err(error) = house.note_webhook(provider, &webhook).await {
+            tracing::warn!(%error, "the sandbox could not be told of a webhook");
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Tells the sandbox what a true provider would know of the accounts that were set up.
 
 use crate::house::House;
-use crate::sandbox::{TemplateStatus, TwilioAccount};
+use crate::sandbox::{GupshupAccount, MetaAccount, TemplateStatus, TwilioAccount};
 use anyhow::Result;
-use transom_core::account::AccountState;
-use transom_core::template::TemplateStatus as Known;
-use transom_wire::Credentials;
+use std::collections::BTreeMap;
+use transom_core::account::{AccountState, Provider, Sender};
+use transom_core::id::AccountId;
+use transom_core::template::{Template, TemplateStatus as Known};
+use transom_wire::{Business, Credentials, Item, Webhook};
 
 impl House {
     /// Registers every account, number and template at the pretend providers.
@@ -14,36 +16,118 @@ impl House {
     /// When the accounts cannot be read.
     pub async fn sync_sandbox(&self) -> Result<()> {
         let operator = self.operator();
-        let mut sids = std::collections::BTreeMap::new();
+        let mut known = BTreeMap::new();
         for record in operator.store.accounts().await? {
             if matches!(record.account.state, AccountState::Deleted) {
                 continue;
             }
-            let id = &record.account.id;
+            let id = record.account.id.clone();
             let plain = operator.keys.open(id.as_str(), &record.credentials)?;
-            let Credentials::Twilio { account_sid, auth_token, .. } =
-                serde_json::from_slice(&plain)?
-            else {
-                continue;
-            };
-            let base = operator.config.public_url.clone().unwrap_or_default();
-            self.sandbox().register_twilio(TwilioAccount {
-                account_sid: account_sid.clone(),
-                auth_token,
-                inbound_url: Some(format!("{base}{}/twilio/{id}", self.webhook_path())),
-            });
-            for template in operator.store.templates(id, None).await? {
-                if let Some(content_sid) = &template.provider_ref {
-                    let count = template.placeholders().len();
-                    let status = sandbox_status(&template.status);
-                    self.sandbox().register_template(content_sid, count, status);
-                }
+            let credentials: Credentials = serde_json::from_slice(&plain)?;
+            self.register_account(&id, &credentials);
+            for template in operator.store.templates(&id, None).await? {
+                self.register_template(&credentials, &template);
             }
-            sids.insert(id.clone(), account_sid);
+            known.insert(id, credentials);
         }
         for record in operator.store.senders().await? {
-            if let Some(sid) = sids.get(&record.sender.account) {
-                self.sandbox().register_number(sid, record.sender.phone.as_str());
+            if let Some(credentials) = known.get(&record.sender.account) {
+                self.register_number(credentials, &record.sender);
+            }
+        }
+        Ok(())
+    }
+
+    fn register_account(&self, id: &AccountId, credentials: &Credentials) {
+        let base = self.operator().config.public_url.clone().unwrap_or_default();
+        let provider = credentials.provider().as_str();
+        let url = format!("{base}{}/{provider}/{id}", self.webhook_path());
+        let status_url = format!("{base}/status/{provider}/{id}");
+        match credentials {
+            Credentials::Twilio { account_sid, auth_token, .. } => {
+                self.sandbox().register_twilio(TwilioAccount {
+                    account_sid: account_sid.clone(),
+                    auth_token: auth_token.clone(),
+                    inbound_url: Some(url),
+                });
+            }
+            Credentials::Meta { access_token, app_secret, .. } => {
+                self.sandbox().register_meta(MetaAccount {
+                    access_token: access_token.clone(),
+                    app_secret: app_secret.clone(),
+                    inbound_url: Some(url),
+                    waba_id: id.to_string(),
+                });
+            }
+            Credentials::Gupshup { app_name, api_key, webhook_token } => {
+                self.sandbox().register_gupshup(GupshupAccount {
+                    app_name: app_name.clone(),
+                    app_id: app_name.clone(),
+                    api_key: api_key.clone(),
+                    webhook_token: webhook_token.clone(),
+                    inbound_url: Some(url),
+                    status_url: Some(status_url),
+                });
+            }
+        }
+    }
+
+    fn register_template(&self, credentials: &Credentials, template: &Template) {
+        let count = template.placeholders().len();
+        let status = sandbox_status(&template.status);
+        match (credentials, &template.provider_ref) {
+            (Credentials::Meta { .. }, _) => {
+                let (name, language) = (&template.name, &template.language);
+                self.sandbox().register_meta_template(name, language, count, status);
+            }
+            (Credentials::Twilio { .. }, Some(sid)) => {
+                self.sandbox().register_template(sid, count, status);
+            }
+            (Credentials::Gupshup { .. }, Some(id)) => {
+                self.sandbox().register_gupshup_template(id, count, status);
+            }
+            (Credentials::Twilio { .. } | Credentials::Gupshup { .. }, None) => {}
+        }
+    }
+
+    fn register_number(&self, credentials: &Credentials, sender: &Sender) {
+        let phone = sender.phone.as_str();
+        match credentials {
+            Credentials::Twilio { account_sid, .. } => {
+                self.sandbox().register_number(account_sid, phone);
+            }
+            Credentials::Meta { access_token, .. } => {
+                if let Some(id) = &sender.provider_id {
+                    self.sandbox().register_meta_number(access_token, id, phone);
+                }
+            }
+            Credentials::Gupshup { app_name, .. } => {
+                self.sandbox().register_gupshup_number(app_name, phone);
+            }
+        }
+    }
+
+    /// Tells the pretend providers what a webhook that was taken says: who has written.
+    ///
+    /// # Errors
+    /// When the senders cannot be read.
+    pub async fn note_webhook(&self, provider: Provider, webhook: &Webhook<'_>) -> Result<()> {
+        let store = &self.operator().store;
+        for item in transom_wire::parse(provider, webhook).unwrap_or_default() {
+            let Item::Message(inbound) = item else { continue };
+            let number = match &inbound.business {
+                Business::Phone(number) => Some(number.clone()),
+                Business::ProviderId(name) => {
+                    let senders = store.senders().await?;
+                    let named =
+                        senders.iter().find(|s| s.sender.provider_id.as_ref() == Some(name));
+                    named.map(|s| s.sender.phone.clone())
+                }
+            };
+            let at = inbound.sent_at.unwrap_or_else(|| self.clock().now());
+            if let (Some(number), Some(phone)) = (number, inbound.user.phone()) {
+                let (user, business) = (phone.as_str(), number.as_str());
+                self.sandbox().note_customer_wrote(user, business, at.as_millis());
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use transom_app::Clock;
+use transom_core::account::Provider;
 use transom_core::time::{Millis, Timestamp};
 use transom_local::house::{House, Plan};
 use transom_local::sandbox::{PhoneAnswer, PhoneMessage, Sandbox, sign_twilio};
@@ -23,6 +24,8 @@ pub struct WorldPlan {
     pub template: Option<String>,
     /// A data folder instead of memory.
     pub data: Option<PathBuf>,
+    /// The provider of the usual account; Twilio when absent.
+    pub provider: Option<Provider>,
     /// Leave everything to be set up by the test.
     pub bare: bool,
     /// The template's parameters, where they differ from their defaults.
@@ -100,6 +103,14 @@ impl World {
         Self::with(WorldPlan::default()).await
     }
 
+    /// The usual World at another provider: the same names, the same calls.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub async fn of(provider: Provider) -> Self {
+        Self::with(WorldPlan { provider: Some(provider), ..WorldPlan::default() }).await
+    }
+
     /// A World by plan.
     ///
     /// # Panics
@@ -145,21 +156,18 @@ impl World {
         let usual_template = plan.template.is_none();
         let world = Self { house, url, key, subscriber, http, usual_template, server };
         if !plan.bare {
-            world.set_up().await?;
+            world.set_up(plan.provider.unwrap_or(Provider::Twilio)).await?;
         }
         Ok(world)
     }
 
-    async fn set_up(&self) -> Result<()> {
+    async fn set_up(&self, provider: Provider) -> Result<()> {
         let hook = self.subscriber.url.clone();
         let calls: [(&str, Value); 5] = [
             ("/v1/brands/acme", json!({ "name": "Acme", "active": true })),
             (
                 "/v1/accounts/tw",
-                json!({
-                    "provider": "twilio",
-                    "credentials": { "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN },
-                }),
+                json!({ "provider": provider.as_str(), "credentials": credentials(provider) }),
             ),
             ("/v1/senders/support", sender_body(NUMBER)),
             ("/v1/accounts/tw/templates/order_ready", template_body()),
@@ -388,6 +396,27 @@ impl World {
     }
 }
 
+/// The usual account's credentials at a provider.
+#[must_use]
+pub fn credentials(provider: Provider) -> Value {
+    match provider {
+        Provider::Twilio => json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN }),
+        Provider::Meta => json!({
+            "access_token": "access-token-of-the-usual-account",
+            "app_secret": "app-secret-of-the-usual-account",
+            "verify_token": "verify-token-of-the-usual-account",
+        }),
+        Provider::Gupshup => json!({
+            "app_name": "UsualApp",
+            "api_key": "api-key-of-the-usual-account",
+            "webhook_token": "webhook-token-of-the-usual-account",
+        }),
+    }
+}
+
+/// The usual number's name at a provider that has names of its own for numbers.
+pub const PROVIDER_ID: &str = "106540352242922";
+
 /// The usual sender, with any number.
 #[must_use]
 pub fn sender_body(number: &str) -> Value {
@@ -397,6 +426,7 @@ pub fn sender_body(number: &str) -> Value {
         "brand": "acme",
         "template_messaging": true,
         "messaging_limit": 250,
+        "provider_id": (number == NUMBER).then_some(PROVIDER_ID),
     })
 }
 

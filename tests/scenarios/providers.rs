@@ -1,0 +1,286 @@
+//! The main road, the same for every provider: one suite, three providers.
+
+use serde_json::json;
+use transom_core::account::Provider;
+use transom_core::time::Millis;
+use transom_testkit::world::{CUSTOMER, NUMBER};
+use transom_testkit::{AutoStatus, Fault, PhoneContent, PhoneMessage, World};
+
+/// The provider's own refusal of a recipient who has no WhatsApp, and of a closed window.
+fn codes(provider: Provider) -> (u32, &'static str, u32) {
+    match provider {
+        Provider::Twilio => (63024, "undelivered", 63016),
+        Provider::Meta => (131_026, "failed", 131_047),
+        Provider::Gupshup => (1002, "failed", 470),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m15_a_customer_writes_a_reply_goes_out_its_status_returns_the_window_closes() {
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        let first = world.customer_writes("Where is my order?").await;
+        assert_eq!(first.spoken, None, "{provider:?}: our answer is not sent on to the customer");
+        let conversation = world.conversation().await;
+        assert_eq!(conversation["window"]["state"], "open", "{provider:?}");
+        let basis = if provider == Provider::Meta { "user_time" } else { "receipt" };
+        assert_eq!(conversation["window"]["basis"], basis, "{provider:?}");
+        let sent = world.send("On its way.").await;
+        assert_eq!(sent.status, 202, "{provider:?}: {}", sent.body);
+        world.settle().await;
+        let outbox = world.sandbox().outbox();
+        assert_eq!(outbox.len(), 1, "{provider:?}: {:?}", world.sandbox().refused());
+        assert_eq!((outbox[0].body.as_str(), outbox[0].to.as_str()), ("On its way.", CUSTOMER));
+        assert_eq!(outbox[0].provider, provider.as_str());
+        let message = world.message(&sent.text("id")).await;
+        assert_eq!(message["status"], "delivered", "{provider:?}: {message}");
+        world.advance(Millis::from_hours(24)).await;
+        assert_eq!(world.subscriber.of("window.expiring").len(), 1, "{provider:?}");
+        assert_eq!(world.subscriber.of("window.expired").len(), 1, "{provider:?}");
+        assert_eq!(world.send("Late").await.code(), "window_expired", "{provider:?}");
+        world.customer_writes("Again").await;
+        assert_eq!(world.send("Soon").await.status, 202, "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f5_redeliveries_and_parallel_firsts_are_taken_once() {
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        let first = world.customer_writes("Hello").await;
+        let again = (0..40).map(|_| world.sandbox().phone_resend(&first.sid));
+        for answer in futures::future::join_all(again).await {
+            assert_eq!(answer.unwrap().status, 200, "{provider:?}");
+        }
+        let others = (0..40).map(|n| {
+            let message = PhoneMessage::text("+919876500001", NUMBER, &format!("{n}"));
+            world.sandbox().phone_send(message)
+        });
+        for answer in futures::future::join_all(others).await {
+            assert_eq!(answer.unwrap().status, 200, "{provider:?}");
+        }
+        world.settle().await;
+        let list = world.get("/v1/conversations").await.body;
+        let mut counts = Vec::new();
+        for item in list["items"].as_array().unwrap() {
+            counts.push(world.messages(item["id"].as_str().unwrap()).await.len());
+        }
+        counts.sort_unstable();
+        assert_eq!(counts, [1, 40], "{provider:?}");
+        assert_eq!(world.subscriber.of("conversation.opened").len(), 2, "{provider:?}");
+        assert_eq!(world.subscriber.of("message.received").len(), 41, "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m8_a_template_outside_the_window_counts_and_opens_nothing() {
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        assert_eq!(world.send_template(CUSTOMER).await.code(), "not_opted_in", "{provider:?}");
+        world.opt_in(CUSTOMER).await;
+        let sent = world.send_template(CUSTOMER).await;
+        assert_eq!(sent.body["counts_against_limit"], true, "{provider:?}: {}", sent.body);
+        world.settle().await;
+        let message = world.message(&sent.text("id")).await;
+        let refused = world.sandbox().refused();
+        assert_eq!(message["status"], "delivered", "{provider:?}: {message} {refused:?}");
+        assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1, "{provider:?}");
+        assert_eq!(world.send("Hi").await.code(), "window_never_opened", "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f4_early_late_repeated_and_contradicting_statuses_give_the_documented_state() {
+    for provider in Provider::ALL {
+        let (code, failed, _) = codes(provider);
+        let orders: [&[&str]; 6] = [
+            &["sent", "delivered", "read", "failed"],
+            &["failed", "read", "delivered", "sent"],
+            &["delivered", "failed", "delivered", "read", "read"],
+            &["read", "failed", "sent"],
+            &["failed", "delivered", "read"],
+            &["read", "sent", "failed", "delivered", "sent"],
+        ];
+        for order in orders {
+            let world = World::of(provider).await;
+            world.sandbox().set_autostatus(AutoStatus::Manual);
+            world.customer_writes("Hello").await;
+            let id = world.send("Hi").await.text("id");
+            world.settle().await;
+            let sid = world.sandbox().outbox()[0].sid.clone();
+            for status in order {
+                let is_failure = *status == "failed";
+                let status = if is_failure { failed } else { status };
+                let code = is_failure.then_some(code);
+                let posted = world.sandbox().post_status(&sid, status, code).await;
+                assert!(posted.is_ok(), "{provider:?} {order:?}: {posted:?}");
+                world.sandbox().settle().await;
+            }
+            world.settle().await;
+            let message = world.message(&id).await;
+            assert_eq!(message["status"], "read", "{provider:?} {order:?}: {message}");
+            assert_eq!(world.conversation().await["undelivered"], 0, "{provider:?} {order:?}");
+            let kinds = message["statuses"].as_array().unwrap();
+            let failures = kinds.iter().filter(|s| s["status"] == "failed").count();
+            assert_eq!(failures, usize::from(order.contains(&"failed")), "{provider:?} {order:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f3_a_status_that_comes_before_the_sends_answer_is_joined() {
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        world.customer_writes("Hello").await;
+        // The sandbox reports as soon as it has the message; its answer is lost on the way.
+        for n in 0..10 {
+            world.send(&format!("{n}")).await;
+        }
+        world.settle().await;
+        let id = world.conversation().await["id"].as_str().unwrap().to_owned();
+        let items = world.messages(&id).await;
+        let delivered = items.iter().filter(|m| m["status"] == "delivered").count();
+        assert_eq!(delivered, 10, "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f5_a_lost_connection_is_unknown_for_every_provider() {
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        world.sandbox().set_autostatus(AutoStatus::None);
+        world.customer_writes("Hello").await;
+        world.sandbox().fail_next(Fault::DropAfterRequest);
+        let id = world.send("once").await.text("id");
+        world.settle().await;
+        world.advance(Millis::from_hours(1)).await;
+        assert_eq!(world.message(&id).await["status"], "unknown", "{provider:?}");
+        assert_eq!(world.sandbox().outbox().len(), 1, "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_providers_closed_window_closes_ours() {
+    for provider in Provider::ALL {
+        let (_, failed, code) = codes(provider);
+        let world = World::of(provider).await;
+        world.sandbox().set_autostatus(AutoStatus::Manual);
+        world.customer_writes("Hello").await;
+        let id = world.send("Hi").await.text("id");
+        world.settle().await;
+        let sid = world.sandbox().outbox()[0].sid.clone();
+        world.sandbox().post_status(&sid, failed, Some(code)).await.unwrap();
+        world.settle().await;
+        assert_eq!(world.message(&id).await["status"], "failed", "{provider:?}");
+        assert_eq!(world.conversation().await["window"]["state"], "expired", "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f14_sends_of_one_conversation_keep_their_order() {
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        world.customer_writes("Hello").await;
+        // Meta lets 45 messages to one user pass at once.
+        let expected: Vec<String> = (0..40).map(|n| format!("{n:03}")).collect();
+        for text in &expected {
+            assert_eq!(world.send(text).await.status, 202);
+        }
+        world.settle().await;
+        world.advance(Millis::from_seconds(900)).await;
+        let bodies: Vec<String> = world.sandbox().outbox().into_iter().map(|e| e.body).collect();
+        assert_eq!(bodies, expected, "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f13_a_forged_webhook_writes_nothing() {
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        let path = format!("/webhooks/{}/tw", provider.as_str());
+        for (kind, body) in
+            [("application/json", "{}"), ("application/x-www-form-urlencoded", "a=b")]
+        {
+            let body = Some(body.as_bytes().to_vec());
+            let answer = world.raw("", "POST", &path, kind, body, &[]).await;
+            assert_eq!(answer.status, 403, "{provider:?}");
+        }
+        assert_eq!(world.get("/v1/conversations").await.body["items"], json!([]), "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m30_media_and_places_arrive_with_their_content() {
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        let contents = [
+            PhoneContent::Location {
+                latitude: 12.9716,
+                longitude: 77.5946,
+                label: Some("Office".into()),
+                address: Some("MG Road".into()),
+            },
+            PhoneContent::ListReply { id: "crop_wheat".into(), title: "Wheat".into() },
+        ];
+        let kinds = ["location", "list"];
+        for content in contents {
+            let message = PhoneMessage::new(CUSTOMER, NUMBER, content);
+            assert_eq!(world.sandbox().phone_send(message).await.unwrap().status, 200);
+        }
+        let id = world.conversation().await["id"].as_str().unwrap().to_owned();
+        let mut seen: Vec<String> = world
+            .messages(&id)
+            .await
+            .iter()
+            .map(|m| m["content"]["type"].as_str().unwrap().to_owned())
+            .collect();
+        seen.sort();
+        let mut wanted = kinds.map(str::to_owned);
+        wanted.sort();
+        assert_eq!(seen, wanted, "{provider:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m103_a_thousand_updates_in_one_post_are_stored() {
+    let world = World::of(Provider::Meta).await;
+    let many = |users: usize| -> Vec<PhoneMessage> {
+        (0..1000)
+            .map(|n| {
+                let from = format!("+9198766{:05}", n % users);
+                let mut message = PhoneMessage::text(&from, NUMBER, &format!("{n}"));
+                message.at_ms = Some(world.now().as_millis() - 1000 * (1000 - n as i64));
+                message
+            })
+            .collect()
+    };
+    for (users, throttled) in [(1, false), (1000, true)] {
+        if throttled {
+            let script = transom_testkit::Script::new().on(
+                "Inbound",
+                "PutItem",
+                500,
+                3,
+                transom_testkit::WireFault::Throttle,
+            );
+            world.inject(script);
+        }
+        let answer = world.sandbox().post_meta_batch(many(users)).await.unwrap();
+        assert_eq!(answer.status, 200, "{users} users: {}", answer.body);
+    }
+    world.settle().await;
+    let received = world.subscriber.of("message.received").len();
+    assert_eq!(received, 2000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metas_handshake_is_answered_to_meta_alone() {
+    let world = World::of(Provider::Meta).await;
+    let ask = async |token: &str| {
+        let query = format!("hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={token}");
+        world.call_as("", "GET", &format!("/webhooks/meta/tw?{query}"), None, &[]).await
+    };
+    let right = ask("verify-token-of-the-usual-account").await;
+    assert_eq!((right.status, &right.body), (200, &json!(1_158_201_444)));
+    assert_eq!(ask("another").await.status, 403);
+}
