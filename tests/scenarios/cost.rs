@@ -129,3 +129,43 @@ async fn an_idle_sweep_reads_next_to_nothing_however_much_is_stored() {
     world.house.sweep().await.unwrap();
     assert!(reads(&world) - before <= 2.0, "one empty query for each shard");
 }
+
+/// The same figures for every provider: Meta needs no claim, Gupshup two joins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn write_units_of_each_provider() {
+    use transom_core::account::Provider;
+    let mut table = Vec::new();
+    for provider in Provider::ALL {
+        let world = World::of(provider).await;
+        world.sandbox().set_autostatus(AutoStatus::Manual);
+        let mut ledger = Ledger::new(&world);
+        let claim = if provider == Provider::Meta { 0.0 } else { 1.0 };
+        let joins = if provider == Provider::Gupshup { 2.0 } else { 0.0 };
+        let mut note = |what: &str, spent: f64, budget: f64| {
+            assert!(spent <= budget, "{provider:?}, {what}: {spent} write units, budget {budget}");
+            table
+                .push(json!({ "provider": provider.as_str(), "what": what, "write_units": spent }));
+        };
+        world.customer_writes("Hello").await;
+        world.settle().await;
+        note("first message ever", ledger.take(), 5.0 + claim);
+        world.house.clock().advance_to(world.now().plus(Millis::from_seconds(60)));
+        let later = world.customer_writes("Hello again").await;
+        world.settle().await;
+        note("message in an open window", ledger.take(), 2.0 + claim);
+        world.sandbox().phone_resend(&later.sid).await.unwrap();
+        world.settle().await;
+        note("duplicate", ledger.take(), 2.0 + claim);
+        world.send("Hi").await;
+        world.settle().await;
+        note("outbound, submit to accepted", ledger.take(), 6.0 + joins);
+        let sid = world.sandbox().outbox()[0].sid.clone();
+        for status in ["sent", "delivered", "read"] {
+            world.sandbox().post_status(&sid, status, None).await.unwrap();
+            world.settle().await;
+            let join = if status == "sent" { joins / 2.0 } else { 0.0 };
+            note(status, ledger.take(), 1.0 + join);
+        }
+    }
+    insta::assert_json_snapshot!("write_units_of_each_provider", table);
+}
