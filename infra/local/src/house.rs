@@ -1,6 +1,7 @@
 //! The house: every function, hosted as Lambda, API Gateway, SQS and the scheduler host them,
 //! in one process.
 
+use crate::binaries::Binaries;
 use crate::engine::dynamo::DynamoEngine;
 use crate::engine::queue::QueueEngine;
 use crate::engine::queue_client;
@@ -35,6 +36,9 @@ pub struct Plan {
     pub own_url: String,
     /// SHA-256 of the administrator's key, in hexadecimal.
     pub admin_key_sha256: String,
+    /// Where the deployed binaries are, to be run as processes instead of the same handlers in this
+    /// one. The clock is the system's then.
+    pub binaries: Option<PathBuf>,
     /// Whether functions are held to their policies (always, but for the test that shows what
     /// happens otherwise).
     pub hold_to_policies: bool,
@@ -57,6 +61,7 @@ pub(crate) struct Rooms {
     pub(crate) queues: QueueEngine,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) data: Option<PathBuf>,
+    pub(crate) binaries: Option<Binaries>,
     pub(crate) pumps: std::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
     _tables: DynamoEngine,
 }
@@ -85,7 +90,8 @@ impl House {
         tables.create_tables(&plan.template.tables).await?;
         let queues = QueueEngine::start(data.map(|d| d.join("queues.db")).as_deref()).await?;
         queues.create_queues(&plan.template.queues).await?;
-        let keys = key_ring(data)?;
+        let key_text = key_ring(data)?;
+        let keys = KeyRing::parse(&key_text)?;
         let sandbox = sandbox(&plan.clock);
         let builder = Builder {
             plan: &plan,
@@ -106,6 +112,19 @@ impl House {
             apps.insert(id.clone(), app);
         }
         let operator = builder.operator()?;
+        let binaries = match &plan.binaries {
+            None => None,
+            Some(folder) => {
+                let functions = &plan.template.functions;
+                let names = |function: &Function| builder.process_environment(function);
+                Some(Binaries::start(folder, functions, key_text, names).await?)
+            }
+        };
+        if let Some(binaries) = &binaries {
+            for (id, router) in &mut routers {
+                *router = binaries.emulator().router(id);
+            }
+        }
         let (log, faults) = (builder.log.clone(), builder.faults.clone());
         let sqs = queue_client(queues.endpoint());
         let rooms = Rooms {
@@ -120,6 +139,7 @@ impl House {
             queues,
             sqs,
             data: plan.data,
+            binaries,
             pumps: std::sync::Mutex::new(Vec::new()),
             _tables: tables,
         };
@@ -160,6 +180,12 @@ impl House {
     #[must_use]
     pub fn faults(&self) -> &FaultSlot {
         &self.0.faults
+    }
+
+    /// The deployed binaries, where they run.
+    #[must_use]
+    pub fn binaries(&self) -> Option<&Binaries> {
+        self.0.binaries.as_ref()
     }
 
     /// The template that the house was built from.
@@ -247,6 +273,11 @@ impl House {
     /// # Errors
     /// When the sweep fails.
     pub async fn sweep(&self) -> Result<()> {
+        if let Some(binaries) = self.binaries() {
+            let event = serde_json::json!({});
+            binaries.emulator().invoke("SweeperFunction", event).await?;
+            return Ok(());
+        }
         let Some(app) = self.function("Sweeper") else { bail!("the template has no sweeper") };
         let deadline = app.clock.now().plus(SWEEP_WITHIN);
         transom_sweeper::handle(app.clone(), deadline).await.context("the sweep failed")
@@ -275,9 +306,9 @@ fn router_of(id: &str, app: &App) -> Result<Option<Router>> {
 }
 
 /// The keys of local mode: made once, in a file that only its owner can read.
-fn key_ring(data: Option<&std::path::Path>) -> Result<KeyRing> {
+fn key_ring(data: Option<&std::path::Path>) -> Result<String> {
     let fresh = || KeyRing::generate(&transom_boot::clients::system_entropy().bytes::<64>());
-    let Some(folder) = data else { return Ok(KeyRing::parse(&fresh())?) };
+    let Some(folder) = data else { return Ok(fresh()) };
     let path = folder.join("keys.json");
     if !path.exists() {
         write_private(&path, &fresh())?;
@@ -286,7 +317,8 @@ fn key_ring(data: Option<&std::path::Path>) -> Result<KeyRing> {
         .with_context(|| format!("failed to read {}", path.display()))?;
     KeyRing::parse(&text).with_context(|| {
         format!("{} is no key ring; restore it from a backup: without it the conversations cannot be named", path.display())
-    })
+    })?;
+    Ok(text)
 }
 
 /// A folder that only its owner can look into: it holds customers' messages.
@@ -331,6 +363,18 @@ impl Builder<'_> {
         let policy = hold_to_policy.then(|| function.policy.clone());
         self.build(name, &environment, policy)
             .with_context(|| format!("the function {name} cannot be built from template.yaml"))
+    }
+
+    /// What a function's own process is told beside its role: where everything is on this machine.
+    fn process_environment(&self, function: &Function) -> BTreeMap<String, String> {
+        let mut names = function.environment_with(|queue| self.queues.queue_url(queue));
+        let mut set = |name: &str, value: &str| names.insert(name.to_owned(), value.to_owned());
+        set("TRANSOM_PUBLIC_URL", &self.plan.public_url);
+        set("TRANSOM_SANDBOX_URL", &format!("{}/sandbox", self.plan.own_url));
+        set("TRANSOM_ADMIN_KEY_SHA256", &self.plan.admin_key_sha256);
+        set("AWS_ENDPOINT_URL_DYNAMODB", self.tables.endpoint());
+        set("AWS_ENDPOINT_URL_SQS", self.queues.endpoint());
+        names
     }
 
     /// An app that may do everything the functions may do together.

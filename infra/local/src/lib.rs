@@ -3,7 +3,9 @@
 //! It hosts the very routers and handlers that the Lambda binaries host and takes its
 //! tables, queues, routes and permissions from `template.yaml`, so that neither can drift.
 
+pub mod binaries;
 pub mod demo;
+pub mod emulator;
 pub mod engine;
 pub mod house;
 pub mod journal;

@@ -72,6 +72,7 @@ async fn run(options: Options) -> Result<()> {
         public_url: public_url.trim_end_matches('/').to_owned(),
         own_url: own_url.clone(),
         admin_key_sha256: secret::sha256_hex(&key),
+        binaries: None,
         hold_to_policies: true,
     })
     .await?;

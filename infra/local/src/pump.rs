@@ -1,6 +1,7 @@
 //! What Lambda's event source mappings and scheduler do: take batches from the queues, hand
 //! them to the functions, delete what was handled; and sweep by the clock.
 
+use crate::binaries::Binaries;
 use crate::house::{House, Rooms};
 use crate::template::QueueSource;
 use anyhow::{Context, Result};
@@ -226,12 +227,28 @@ impl Pump {
         for action in used {
             house.actions().record(&self.function, action, &resource);
         }
+        if let Some(binaries) = house.binaries() {
+            return invoke_process(binaries, &self.function, &event).await;
+        }
         if self.function.starts_with("Sender") {
             transom_sender::handle(app, event, deadline).await
         } else {
             transom_notifier::handle(app, event, deadline).await
         }
     }
+}
+
+/// Hands a batch to a function's own process; one that fails gives all of it back.
+async fn invoke_process(
+    binaries: &Binaries,
+    function: &str,
+    event: &SqsEvent,
+) -> Result<SqsBatchResponse, AppError> {
+    let failed = |reason: String| AppError::Queue { operation: "invoke a function", reason };
+    let event = serde_json::to_value(event).map_err(|e| failed(e.to_string()))?;
+    let answer = binaries.emulator().invoke(function, event).await;
+    let answer = answer.map_err(|e| failed(e.to_string()))?;
+    serde_json::from_value(answer).map_err(|e| failed(e.to_string()))
 }
 
 impl House {

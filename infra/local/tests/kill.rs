@@ -179,7 +179,8 @@ async fn storm(
         let to = customer(n % load.customers);
         let body = json!({ "sender": "support", "to": to, "content": content });
         let url = format!("{base}/v1/messages");
-        let request = caller.0.post(&url).bearer_auth(KEY).header("content-type", "application/json");
+        let request =
+            caller.0.post(&url).bearer_auth(KEY).header("content-type", "application/json");
         let request = request.header("idempotency-key", format!("send-{n}")).body(body.to_string());
         let Ok(response) = request.send().await else { return };
         let taken = response.status().as_u16() == 202;
@@ -215,7 +216,11 @@ async fn f2_kill_in_the_middle_loses_and_repeats_nothing() {
     // Every window is open before the storm, so that every send is allowed.
     for n in 0..load.customers {
         assert!(caller.webhook(&process.url, 1_000_000 + n, load.customers).await);
-        sandbox.note_customer_wrote(&customer((1_000_000 + n) % load.customers), NUMBER, i64::MAX / 2);
+        sandbox.note_customer_wrote(
+            &customer((1_000_000 + n) % load.customers),
+            NUMBER,
+            i64::MAX / 2,
+        );
     }
     let (received, submitted) = (Mutex::default(), Mutex::default());
     for kill in 1..=load.kills {

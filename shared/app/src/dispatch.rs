@@ -232,8 +232,8 @@ impl App {
         let content = message.content.clone().unwrap_or_else(empty);
         let conversation = id.conversation();
         let (sender, session) =
-            futures::join!(self.store.sender(&message.sender), self.store.session(&conversation));
-        let (Some(sender), Some(session)) = (sender?, session?) else { return Ok(None) };
+            futures::join!(self.store.sender(&message.sender), self.follow(&conversation));
+        let (Some(sender), (_, Some(session))) = (sender?, session?) else { return Ok(None) };
         let Some(user) = session.user() else { return Ok(None) };
         let context = self.send_context(&sender, &content).await?;
         Ok(Some((context, session, user)))
@@ -339,7 +339,8 @@ impl App {
                 tracing::warn!(outcome = "throttled", message = ?message.id.as_ref().map(ToString::to_string), code, "put off");
                 // First the hold, so that no later message slips through between the two writes.
                 if let Some(id) = &message.id {
-                    self.store.hold_back(&id.conversation(), until).await?;
+                    let (conversation, _) = self.follow(&id.conversation()).await?;
+                    self.store.hold_back(&conversation, until).await?;
                 }
                 self.put_off(message, Phase::Sending, until).await
             }

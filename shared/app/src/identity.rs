@@ -124,6 +124,7 @@ impl App {
                 Merge::Unchanged => {}
             }
         }
+        merged.refused_at = older.refused_at.max(younger.refused_at);
         if let Some(window) = merged.window() {
             let next =
                 next_visit(&window, merged.noticed_until, &sender.expiring, Channel::WHATSAPP);

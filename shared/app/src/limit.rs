@@ -63,16 +63,29 @@ impl App {
         attempt: u32,
     ) -> Result<(), AppError> {
         let Some(id) = message.id.as_ref().filter(|_| message.counts) else { return Ok(()) };
-        let Some(session) = self.store.session(&id.conversation()).await? else { return Ok(()) };
-        let Some(user) = session.user() else { return Ok(()) };
+        // By every name under which the place may have been taken: the conversation's own user, and
+        // the one that he turned out to be.
+        let conversation = id.conversation();
+        let (own, (_, now)) = futures::try_join!(
+            async { Ok(self.store.session(&conversation).await?) },
+            self.follow(&conversation)
+        )?;
+        let mut users: Vec<String> = [own, now]
+            .into_iter()
+            .flatten()
+            .filter_map(|session| session.user())
+            .map(|user| self.store.limit_user(&user.canonical()))
+            .collect();
+        users.dedup();
         let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
         if sender.sender.messaging_limit.is_none() {
             return Ok(());
         }
         let Some(account) = self.store.account(&message.account).await? else { return Ok(()) };
         let scope = scope_of(&sender.sender, &account.account);
-        let user = self.store.limit_user(&user.canonical());
-        self.store.refund(&scope, &user, &holder(id, attempt)).await?;
+        for user in users {
+            self.store.refund(&scope, &user, &holder(id, attempt)).await?;
+        }
         Ok(())
     }
 }

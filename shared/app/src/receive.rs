@@ -281,7 +281,11 @@ impl App {
         // Latest first: usually the first writes, and the others find nothing left to do.
         let mut places: Vec<&Place> = stored.iter().map(|(place, _)| place).collect();
         places.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
-        for place in places {
+        let by_customer = |place: &&Place| {
+            let told = stored.iter().find(|(p, _)| p.id == place.id).map(|(_, m)| m);
+            told.is_none_or(|m| m.content.as_ref().is_none_or(Content::is_a_customers_word))
+        };
+        for place in places.into_iter().filter(by_customer) {
             let mut rounds = 0;
             session = loop {
                 let merge =
@@ -300,7 +304,10 @@ impl App {
                 }
             };
         }
-        let Some(session) = session else { return Ok(None) };
+        let Some(session) = session else {
+            // Nothing but notices to a conversation that does not exist: it begins without a window.
+            return self.begin_without_window(sender, thread, latest, now).await;
+        };
         let number = &sender.sender.phone;
         let begun_here =
             stored.iter().any(|(p, _)| session.begun_by.as_deref() == Some(p.id.sortable()));
@@ -308,6 +315,21 @@ impl App {
             self.find_by_phone(number, &session).await?;
         }
         Ok(Some(self.learn(number, &session, &latest.user).await?))
+    }
+
+    async fn begin_without_window(
+        &self,
+        sender: &SenderRecord,
+        thread: &Thread,
+        inbound: &Inbound,
+        now: Timestamp,
+    ) -> Result<Option<Session>, AppError> {
+        let mut session = new_session(sender, &thread.id, inbound, now);
+        session.inbox_at = Some(now);
+        Ok(match self.store.create_session(&session).await? {
+            SessionCreated::New => Some(session),
+            SessionCreated::Exists(stored) => Some(*stored).filter(|s| s.alias_of.is_none()),
+        })
     }
 
     /// One round: `None` when somebody else wrote meanwhile.
@@ -318,17 +340,7 @@ impl App {
     ) -> Result<Option<Session>, AppError> {
         let Merging { sender, conversation, inbound, place, now } = merging;
         let fresh = known.is_none();
-        let mut session = known.unwrap_or_else(|| {
-            Session::new(
-                (*conversation).clone(),
-                sender.sender.phone.clone(),
-                sender.sender.id.clone(),
-                sender.sender.account.clone(),
-                sender.sender.brand.clone(),
-                &inbound.user,
-                *now,
-            )
-        });
+        let mut session = known.unwrap_or_else(|| new_session(sender, conversation, inbound, *now));
         session.sender = sender.sender.id.clone();
         session.account = sender.sender.account.clone();
         session.name = clean_name(inbound.profile_name.as_deref()).or(session.name);
@@ -379,6 +391,24 @@ impl App {
         }
         Ok(Some(session))
     }
+}
+
+fn new_session(
+    sender: &SenderRecord,
+    conversation: &ConversationId,
+    inbound: &Inbound,
+    now: Timestamp,
+) -> Session {
+    let sender = &sender.sender;
+    Session::new(
+        conversation.clone(),
+        sender.phone.clone(),
+        sender.id.clone(),
+        sender.account.clone(),
+        sender.brand.clone(),
+        &inbound.user,
+        now,
+    )
 }
 
 /// What one round of merging works with.

@@ -150,7 +150,7 @@ impl App {
             return Ok(());
         }
         let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
-        let session = self.store.session(&reference.message.conversation()).await?;
+        let (_, session) = self.follow(&reference.message.conversation()).await?;
         let Some(user) = session.as_ref().and_then(Session::user) else { return Ok(()) };
         // Where the provider's statuses lead: to the conversation of the user as it writes him.
         let key = self.store.hash_key().conversation(&sender.sender.phone, &user);
@@ -232,7 +232,8 @@ impl App {
         if explanation.concern == Concern::Window && !happened {
             // The call's own time, not the answer's: a message that came in between reopens.
             let called_at = after.claimed_at.unwrap_or_else(|| id.at());
-            self.store.refuse_window(&id.conversation(), called_at, now).await?;
+            let (conversation, _) = self.follow(&id.conversation()).await?;
+            self.store.refuse_window(&conversation, called_at, now).await?;
         }
         if explanation.concern == Concern::Account {
             tracing::error!(outcome = "account_refused", account = %account.account.id, sender = %after.sender, code, "the provider refuses this account");

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use transom_app::outbound::OutboundClient;
 use transom_app::provider::ProviderClient;
 use transom_app::{App, Clock, Config, Entropy, Queues};
+use transom_core::time::Millis;
 use transom_store::{KeyRing, Store};
 
 /// Where the services are, when not where AWS has them.
@@ -146,10 +147,16 @@ pub async fn app_from_lambda() -> Result<App, BootError> {
     let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
     let region =
         names.get("AWS_REGION").cloned().ok_or(crate::SettingsError::Missing("AWS_REGION"))?;
+    let secrets = names.get("AWS_ENDPOINT_URL_SECRETS_MANAGER").map(String::as_str);
     let keys = match &settings.key_ring_secret {
-        Some(arn) => fetch_keys(arn, &region, &credentials, &http).await?,
+        Some(arn) => fetch_keys(arn, secrets, &region, &credentials, &http).await?,
         None => no_keys()?,
     };
+    // The same binary on a developer's machine, under a Runtime API emulator. In the cloud the
+    // template sets none of these.
+    let local = names.get("TRANSOM_LOCAL_MODE").is_some_and(|v| v == "true");
+    let ahead = names.get("TRANSOM_CLOCK_AHEAD_MS").and_then(|v| v.parse().ok()).unwrap_or(0);
+    let clock = if local { Clock::shifted(Millis::new(ahead)) } else { Clock::system() };
     let seams = Seams {
         http,
         credentials,
@@ -159,11 +166,15 @@ pub async fn app_from_lambda() -> Result<App, BootError> {
             sqs: names.get("AWS_ENDPOINT_URL_SQS").cloned(),
         },
         keys,
-        clock: Clock::system(),
+        clock,
         entropy: system_entropy(),
-        local: false,
+        local,
     };
-    let app = build_app(&settings, &seams)?;
+    let mut app = build_app(&settings, &seams)?;
+    if local {
+        let sandbox_url = names.get("TRANSOM_SANDBOX_URL").cloned();
+        app.config = Arc::new(Config { sandbox_url, ..Config::clone(&app.config) });
+    }
     warm(&app).await;
     Ok(app)
 }
@@ -178,17 +189,20 @@ async fn warm(app: &App) {
 
 async fn fetch_keys(
     arn: &str,
+    endpoint: Option<&str>,
     region: &str,
     credentials: &SharedCredentialsProvider,
     http: &SharedHttpClient,
 ) -> Result<KeyRing, BootError> {
-    let config = aws_sdk_secretsmanager::Config::builder()
+    let mut config = aws_sdk_secretsmanager::Config::builder()
         .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
         .region(aws_sdk_secretsmanager::config::Region::new(region.to_owned()))
         .credentials_provider(credentials.clone())
-        .http_client(http.clone())
-        .build();
-    let client = aws_sdk_secretsmanager::Client::from_conf(config);
+        .http_client(http.clone());
+    if let Some(url) = endpoint {
+        config = config.endpoint_url(url);
+    }
+    let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
     let secret = client.get_secret_value().secret_id(arn).send().await.map_err(|e| {
         use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
         BootError::KeyRing(e.code().unwrap_or("the secret could not be fetched").to_owned())

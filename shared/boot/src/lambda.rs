@@ -70,7 +70,7 @@ where
     block_on(async {
         let app = clients::app_from_lambda().await?;
         lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
-            let deadline = deadline(event.context.deadline);
+            let deadline = deadline(&app, event.context.deadline);
             let work = handle(app.clone(), event.payload, deadline);
             async move { work.await.map_err(Error::from) }
         }))
@@ -90,7 +90,7 @@ where
     block_on(async {
         let app = clients::app_from_lambda().await?;
         lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| {
-            let deadline = deadline(event.context.deadline);
+            let deadline = deadline(&app, event.context.deadline);
             let work = handle(app.clone(), deadline);
             async move { work.await.map_err(Error::from) }
         }))
@@ -98,8 +98,11 @@ where
     })
 }
 
-fn deadline(milliseconds: u64) -> Timestamp {
-    Timestamp::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+/// The runtime's deadline by the clock of the use cases, which on a developer's machine may have
+/// been moved.
+fn deadline(app: &App, milliseconds: u64) -> Timestamp {
+    let by_system = Timestamp::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+    by_system.plus(app.clock.ahead())
 }
 
 /// The entries of a batch, as the use cases take them.

@@ -193,6 +193,13 @@ impl Content {
         }
     }
 
+    /// Whether a customer said this. A provider's notice, such as of a changed number, comes like a
+    /// message but opens no window (peers G4).
+    #[must_use]
+    pub fn is_a_customers_word(&self) -> bool {
+        !matches!(self, Self::Unsupported { kind, .. } if kind == "system")
+    }
+
     /// The template that the content uses, where it is one.
     #[must_use]
     pub const fn template(&self) -> Option<&TemplateUse> {

@@ -467,6 +467,9 @@ impl Store {
             facts.push(("last_user_at", n(window.last_user_at.as_millis())));
             facts.push(("opened_at", n(window.opened_at.as_millis())));
             facts.push(("basis", encode_value("window", &window.basis)?));
+            if let Some(at) = window.refused_at {
+                facts.push(("refused_at", n(at.as_millis())));
+            }
             facts.push(("inbox_at", n(window.opened_at.as_millis())));
             facts.push(("inbox_shard", s(Self::inbox_shard(&merged.number, &merged.id))));
         }

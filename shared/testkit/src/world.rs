@@ -26,6 +26,8 @@ pub struct WorldPlan {
     pub data: Option<PathBuf>,
     /// The provider of the usual account; Twilio when absent.
     pub provider: Option<Provider>,
+    /// Where the deployed binaries are, to be run instead of the handlers in this process.
+    pub binaries: Option<PathBuf>,
     /// Leave everything to be set up by the test.
     pub bare: bool,
     /// The template's parameters, where they differ from their defaults.
@@ -139,10 +141,14 @@ impl World {
         let house = House::build(Plan {
             template: Template::parse_with(text, &parameters)?,
             data: plan.data.clone(),
-            clock: Clock::manual(Timestamp::from_millis(BEGINNING)),
+            clock: match plan.binaries {
+                Some(_) => Clock::shifted(Millis::new(0)),
+                None => Clock::manual(Timestamp::from_millis(BEGINNING)),
+            },
             public_url: url.clone(),
             own_url: url.clone(),
             admin_key_sha256: secret::sha256_hex(&key),
+            binaries: plan.binaries.clone(),
             hold_to_policies: true,
         })
         .await?;
@@ -153,7 +159,7 @@ impl World {
         });
         let subscriber = Subscriber::start().await?;
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let usual_template = plan.template.is_none();
+        let usual_template = plan.template.is_none() && plan.binaries.is_none();
         let world = Self { house, url, key, subscriber, http, usual_template, server };
         if !plan.bare {
             world.set_up(plan.provider.unwrap_or(Provider::Twilio)).await?;

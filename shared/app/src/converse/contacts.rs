@@ -297,11 +297,13 @@ impl App {
         word: &Consent,
     ) -> Result<Session, AppError> {
         for _ in 0..ROUNDS_MAX {
-            let mut session = self.existing_session(id).await?;
+            let (id, session) = self.follow(id).await?;
+            let unknown = || Problem::not_found(format!("conversation `{id}`"));
+            let mut session = session.ok_or_else(unknown)?;
             if !session.consent.is_replaced_by(word) {
                 return Ok(session);
             }
-            if self.store.set_consent(id, &session.consent, word).await? == Updated::Done {
+            if self.store.set_consent(&id, &session.consent, word).await? == Updated::Done {
                 session.consent = word.clone();
                 return Ok(session);
             }
@@ -314,9 +316,12 @@ impl App {
         session: &Session,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let (messages, _) = self.store.messages(&session.id, None, QUEUED_SEEN_MAX).await?;
-        for message in messages {
-            self.cancel_for_opt_out(message, now).await?;
+        // What was queued before two identities became one waits in the other's conversation.
+        for id in std::iter::once(&session.id).chain(&session.predecessor) {
+            let (messages, _) = self.store.messages(id, None, QUEUED_SEEN_MAX).await?;
+            for message in messages {
+                self.cancel_for_opt_out(message, now).await?;
+            }
         }
         Ok(())
     }
@@ -361,8 +366,8 @@ impl App {
         } else {
             self.store.hash_key().conversation(&sender.phone, &User::Phone(parse_phone(contact)?))
         };
-        let session = self.store.session(&id).await?.filter(|s| s.number == sender.phone);
-        session.ok_or_else(|| unknown().into())
+        let (_, session) = self.follow(&id).await?;
+        session.filter(|s| s.number == sender.phone).ok_or_else(|| unknown().into())
     }
 
     /// A contact who never wrote exists from his first word on, so that an opt-out is kept too.
@@ -382,7 +387,7 @@ impl App {
         }
         let user = User::Phone(phone.clone());
         let id = self.store.hash_key().conversation(&sender.phone, &user);
-        if let Some(session) = self.store.session(&id).await? {
+        if let (_, Some(session)) = self.follow(&id).await? {
             return Ok(session);
         }
         self.store.put_pointer(&sender.phone, &phone.reversed(), &id).await?;
