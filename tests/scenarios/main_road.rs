@@ -40,6 +40,14 @@ async fn m1_m2_a_customer_writes_and_a_reply_reaches_him() {
     for expected in ["accepted", "sent", "delivered"] {
         assert!(statuses.contains(&expected), "{statuses:?}");
     }
+    let path = format!("/v1/conversations/{}/events", conversation["id"].as_str().unwrap());
+    let events = world.get(&path).await.body;
+    let told: Vec<String> = world.subscriber.heard().iter().map(|h| h.id().to_owned()).collect();
+    for kind in ["conversation.opened", "window.opened", "message.received", "message.status"] {
+        let listed = events["items"].as_array().unwrap().iter().find(|e| e["type"] == kind);
+        let id = listed.unwrap()["id"].as_str().unwrap().to_owned();
+        assert!(told.contains(&id), "{kind}: listed under the id that subscribers were told");
+    }
     let items = world.messages(conversation["id"].as_str().unwrap()).await;
     assert_eq!(items.len(), 2);
     assert_eq!(items[1]["content"], json!({ "type": "text", "text": "Where is my order?" }));

@@ -14,7 +14,8 @@ use transom_core::event::{Cause, EventKind};
 use transom_core::id::{AccountId, ConversationId, MessageId};
 use transom_core::message::{Direction, Phase};
 use transom_core::time::{Millis, Timestamp};
-use transom_store::{AccountRecord, Message, StoredEvent};
+use transom_core::window::Channel;
+use transom_store::{AccountRecord, Message, Session, StoredEvent};
 use transom_wire::Reference;
 use utoipa::ToSchema;
 
@@ -58,7 +59,7 @@ impl App {
         limit: u16,
         cursor: Option<&str>,
     ) -> Result<List<EventView>, AppError> {
-        self.existing_session(id).await?;
+        let session = self.existing_session(id).await?;
         let (messages, next) = self.message_page(id, limit, cursor).await?;
         // The page before went down to the cursor's instant, inclusive.
         let until = match cursor {
@@ -71,6 +72,8 @@ impl App {
         let oldest = messages.last().and_then(|m| m.id.as_ref()).map(MessageId::at);
         let from = oldest.filter(|_| next.is_some()).unwrap_or(Timestamp::ZERO);
         let mut happened = self.stored_between(id, from, until).await?;
+        let begun = told_by_session(&session).into_iter().map(shown);
+        happened.extend(begun.filter(|h| from <= h.at && h.at <= until));
         let accounts = self.accounts_of(&messages).await?;
         for message in &messages {
             if let (Some(id), Some(account)) = (&message.id, accounts.get(&message.account)) {
@@ -123,6 +126,31 @@ impl App {
         }
         Ok(known)
     }
+}
+
+/// That it was begun, and that its present window was opened, stands in the conversation itself.
+fn told_by_session(session: &Session) -> Vec<Event> {
+    let message = |sortable: &Option<String>| {
+        MessageId::from_sortable(&session.id, sortable.as_deref().unwrap_or_default()).ok()
+    };
+    let mut events = Vec::new();
+    if session.begun_by.is_some() {
+        let data = json!({ "conversation": session.id, "sender": session.sender });
+        let cause = Cause::Begun(session.id.clone());
+        let kind = EventKind::ConversationOpened;
+        events.push(Event::new(kind, &cause, session.created_at, data));
+    }
+    if let (Some(by), Some(window)) = (message(&session.opened_by), session.window()) {
+        let data = json!({
+            "conversation": session.id,
+            "sender": session.sender,
+            "opened_at": window.opened_at.rfc3339(),
+            "expires_at": window.expires_at(Channel::WHATSAPP).rfc3339(),
+        });
+        let cause = Cause::Opened(session.id.clone(), by);
+        events.push(Event::new(EventKind::WindowOpened, &cause, window.opened_at, data));
+    }
+    events
 }
 
 /// Later than everything; the twelve hexadecimal digits of a sort key hold it.

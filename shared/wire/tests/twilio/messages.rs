@@ -201,8 +201,8 @@ fn a_webhook_configured_as_a_get_is_read_from_its_query() {
 #[test]
 fn bodies_beyond_the_limit_are_refused() {
     let long = |chars: usize| encode(&with(fixture("text"), "Body", Some(&"a".repeat(chars))));
-    assert!(parse_at("", &long(1_000_000)).is_ok());
-    let error = parse_at("", &long(1 << 20)).unwrap_err();
+    assert!(parse_at("", &long(60_000)).is_ok());
+    let error = parse_at("", &long(1 << 16)).unwrap_err();
     assert_eq!(error.to_string(), "the body is longer than 1048576 bytes");
 }
 
