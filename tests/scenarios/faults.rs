@@ -226,3 +226,24 @@ async fn what_follows_from_a_refusal_is_resumed_by_the_sweep() {
     assert_eq!(world.message(&id).await["status"], "delivered");
     assert_eq!(world.conversation().await["undelivered"], 1);
 }
+
+/// A removal that meets another writer is begun again: a key that was deleted with a 2xx is
+/// refused from then on (M123).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m123_a_key_whose_removal_meets_another_writer_is_removed_all_the_same() {
+    let world = World::start().await;
+    for all in [false, true] {
+        let made = world.post("/v1/keys", json!({ "role": "agent", "agent": "asha" })).await;
+        let (id, key) = (made.text("id"), made.text("key"));
+        assert_eq!(world.call_as(&key, "GET", "/v1/conversations", None, &[]).await.status, 200);
+        world.inject(Script::new().on("Desk", "TransactWriteItems", 0, 2, WireFault::Conflict));
+        let removed = if all {
+            world.post("/v1/keys/revoke-all", json!({})).await
+        } else {
+            world.delete(&format!("/v1/keys/{id}")).await
+        };
+        world.house.faults().set(None);
+        assert!(removed.status < 300, "{}", removed.body);
+        assert_eq!(world.call_as(&key, "GET", "/v1/conversations", None, &[]).await.status, 401);
+    }
+}

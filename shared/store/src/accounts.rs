@@ -5,7 +5,7 @@
 
 use crate::item::{Conditional, Expression, Item, decode, encode_value, n, s, text_of};
 use crate::{Sealed, Store, StoreError, Updated};
-use aws_sdk_dynamodb::types::{Delete, Put, ReturnConsumedCapacity, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -185,36 +185,6 @@ impl Store {
             delete(format!("LIST#{}", kind.prefix), id)?,
         ];
         self.write_together(items).await.map(|_| ())
-    }
-
-    pub(crate) async fn write_together(
-        &self,
-        items: Vec<TransactWriteItem>,
-    ) -> Result<Updated, StoreError> {
-        let result = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match result {
-            Ok(output) => {
-                for consumed in output.consumed_capacity() {
-                    self.meter.write(Some(consumed));
-                }
-                Ok(Updated::Done)
-            }
-            Err(error) => {
-                let refused =
-                    error.as_service_error().is_some_and(|e| e.is_transaction_canceled_exception());
-                if refused {
-                    self.meter.failed_condition();
-                    return Ok(Updated::Changed);
-                }
-                Err(StoreError::unavailable("write to the accounts", &error))
-            }
-        }
     }
 
     fn doc_put<T: Serialize>(

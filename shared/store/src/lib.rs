@@ -23,6 +23,7 @@ mod messages;
 mod meter;
 mod seal;
 mod sessions;
+mod transact;
 
 pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord, Unattached};
 pub use claims::Claim;

@@ -10,13 +10,9 @@
 //! the marker, so a step whose answer was lost is simply begun again.
 
 use crate::item::{Conditional, Expression, Item, Query, n, number_of, s};
-use crate::{HashKey, Store, StoreError};
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update,
-};
-use std::time::Duration;
+use crate::transact::{Transacted, back_off};
+use crate::{Store, StoreError};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use transom_core::limit::{expired_until, is_live, next_free_at};
 use transom_core::time::Timestamp;
 
@@ -67,15 +63,6 @@ fn read_marker(item: &Item) -> Result<Marker, StoreError> {
 }
 
 const HEAD: &str = "HEAD";
-
-/// One step of a transaction, as it ended.
-enum Transacted {
-    Done,
-    /// The condition of this step (by its position) did not hold.
-    Failed(usize),
-    /// Another writer was there, or the answer was lost: begin again.
-    Again,
-}
 
 impl Store {
     fn scope_key(scope: &str) -> String {
@@ -442,40 +429,6 @@ impl Store {
         let used = u32::try_from(self.head(scope).await?).unwrap_or(0);
         Ok(Usage { used, next_free_at: None })
     }
-
-    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Transacted, StoreError> {
-        let result = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match result {
-            Ok(output) => {
-                for consumed in output.consumed_capacity() {
-                    self.meter.write(Some(consumed));
-                }
-                Ok(Transacted::Done)
-            }
-            Err(SdkError::ServiceError(service)) => match service.into_err() {
-                TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                    self.meter.failed_condition();
-                    let failed = cancelled
-                        .cancellation_reasons()
-                        .iter()
-                        .position(|r| r.code() == Some("ConditionalCheckFailed"));
-                    Ok(failed.map_or(Transacted::Again, Transacted::Failed))
-                }
-                TransactWriteItemsError::TransactionInProgressException(_) => Ok(Transacted::Again),
-                other => Err(StoreError::unavailable(
-                    "write a transaction",
-                    &SdkError::<_, ()>::service_error(other, ()),
-                )),
-            },
-            Err(other) => Err(StoreError::unavailable("write a transaction", &other)),
-        }
-    }
 }
 
 /// The service's code for a single write that met a transaction.
@@ -483,14 +436,3 @@ const TRANSACTION_CONFLICT: &str = "TransactionConflictException";
 
 /// How many pages of aged-out markers one reading of a limit clears at most.
 const OLDEST_ROUNDS_MAX: u32 = 200;
-
-/// Waits longer with every round, by an amount that differs between holders, so that writers
-/// who met once do not meet again.
-async fn back_off(round: u32, holder: &str) {
-    if round == 0 {
-        return;
-    }
-    let ceiling = (4_u64 << round.min(6)).min(200);
-    let jitter = HashKey::spread(&format!("{holder}|{round}")) % ceiling.max(1);
-    tokio::time::sleep(Duration::from_millis(jitter + 1)).await;
-}
