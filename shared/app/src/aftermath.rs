@@ -48,6 +48,11 @@ impl App {
         if let Some(provider_id) = &message.provider_message_id {
             self.join_answer(&account, message, provider_id, &reference, now).await?;
         }
+        if let Some(phone) = &message.answered_as
+            && let Some(sender) = self.store.sender(&message.sender).await?
+        {
+            self.alias_of_answer(&sender, &id.conversation(), phone, now).await?;
+        }
         for ((attempt, kind), fact) in &message.facts {
             if *attempt == message.attempt {
                 self.after_fact(&account, &reference, message, *kind, fact, now).await?;

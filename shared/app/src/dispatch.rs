@@ -18,7 +18,9 @@ use transom_core::identity::User;
 use transom_core::lane::spacing;
 use transom_core::message::{Fact, FactKind, Phase, Source};
 use transom_core::time::{Millis, Timestamp};
-use transom_store::{ClaimSend, Message, RefusalRecord, Reservation, Session, Updated};
+use transom_store::{
+    AnswerNames, ClaimSend, Message, RefusalRecord, Reservation, Session, Updated,
+};
 use transom_wire::{Answer, Outbound, ProviderRequest, Reference};
 
 /// An entry as the queue hands it over.
@@ -315,24 +317,32 @@ impl App {
         };
         match answer {
             Answer::Accepted { provider_message_id, wa_id } => {
-                let id = Some(provider_message_id.as_str());
-                self.record_answer(message, FactKind::Accepted, None, id).await?;
-                if let (Some(wa_id), Some(id)) = (wa_id, &message.id) {
-                    let now = self.clock.now();
-                    let conversation = id.conversation();
-                    self.alias_of_answer(&context.sender, &conversation, &wa_id, now).await?;
-                }
-                Ok(())
+                let number = &context.sender.sender.phone;
+                let answered_as = wa_id
+                    .zip(message.id.as_ref())
+                    .and_then(|(wa_id, id)| self.other_writing(number, &id.conversation(), &wa_id));
+                let names =
+                    AnswerNames { provider_message_id: Some(provider_message_id), answered_as };
+                self.record_answer(message, FactKind::Accepted, None, names).await
             }
             Answer::Refused { code } => {
-                self.record_answer(message, FactKind::Failed, Some(code), None).await
+                self.record_answer(message, FactKind::Failed, Some(code), AnswerNames::default())
+                    .await
             }
             Answer::Unknown { code } => {
-                self.record_answer(message, FactKind::Unknown, Some(code), None).await
+                self.record_answer(message, FactKind::Unknown, Some(code), AnswerNames::default())
+                    .await
             }
             Answer::Throttled { after, code } => {
                 if message.enqueue >= ENQUEUES_MAX {
-                    return self.record_answer(message, FactKind::Failed, Some(code), None).await;
+                    return self
+                        .record_answer(
+                            message,
+                            FactKind::Failed,
+                            Some(code),
+                            AnswerNames::default(),
+                        )
+                        .await;
                 }
                 let wait = after.unwrap_or_else(|| backoff(message.enqueue));
                 let until = self.clock.now().plus(wait);
@@ -353,7 +363,7 @@ impl App {
         message: &Message,
         kind: FactKind,
         code: Option<String>,
-        provider_message_id: Option<&str>,
+        names: AnswerNames,
     ) -> Result<(), AppError> {
         let Some(id) = message.id.clone() else { return Ok(()) };
         let source = if kind == FactKind::Unknown { Source::Transom } else { Source::Provider };
@@ -361,10 +371,8 @@ impl App {
         let mut tries = 0;
         loop {
             tries += 1;
-            let recorded = self
-                .store
-                .record_answer(&id, message.attempt, kind, &fact, provider_message_id)
-                .await;
+            let recorded =
+                self.store.record_answer(&id, message.attempt, kind, &fact, &names).await;
             match recorded {
                 // Somebody else has recorded how it ended.
                 Ok(Updated::Changed) => return Ok(()),
@@ -376,7 +384,8 @@ impl App {
         tracing::info!(outcome = kind.as_str(), message = %id, sender = %message.sender, code = fact.code.as_deref().unwrap_or_default(), "provider call");
         let mut answered = message.clone();
         answered.phase = Phase::Answered;
-        answered.provider_message_id = provider_message_id.map(str::to_owned);
+        answered.provider_message_id = names.provider_message_id;
+        answered.answered_as = names.answered_as;
         let now = fact.at;
         answered.facts.insert((message.attempt, kind), fact);
         // The answer is durable; what follows from it is the sweep's if it fails here.
@@ -386,7 +395,8 @@ impl App {
 
     /// A call whose answer nobody recorded: never repeated, always visible.
     pub(crate) async fn mark_unknown(&self, message: &Message, why: &str) -> Result<(), AppError> {
-        self.record_answer(message, FactKind::Unknown, Some(why.to_owned()), None).await
+        self.record_answer(message, FactKind::Unknown, Some(why.to_owned()), AnswerNames::default())
+            .await
     }
 
     async fn put_off(

@@ -4,10 +4,10 @@
 use crate::{App, AppError};
 use transom_core::due::next_visit;
 use transom_core::id::ConversationId;
-use transom_core::identity::{Phone, User};
+use transom_core::identity::{Phone, User, UserId};
 use transom_core::time::Timestamp;
 use transom_core::window::{Channel, Merge, merge};
-use transom_store::{SenderRecord, Session, StoreError, Updated};
+use transom_store::{Heir, SenderRecord, Session, StoreError, Updated};
 
 /// How often two identities are looked at again because somebody else wrote meanwhile.
 const ROUNDS_MAX: u32 = 50;
@@ -24,6 +24,8 @@ pub(crate) struct Thread {
     pub(crate) session: Option<Session>,
     /// Where the payload's own identity leads: claims and joins stand there for good.
     pub(crate) key: ConversationId,
+    /// The user, by the names under which this conversation may know him.
+    pub(crate) user: User,
 }
 
 impl App {
@@ -55,7 +57,7 @@ impl App {
         let key = self.store.hash_key().conversation(number, user);
         let User::Both(phone, user_id) = user else {
             let (id, session) = self.follow(&key).await?;
-            return Ok(Thread { id, session, key });
+            return Ok(Thread { id, session, key, user: user.clone() });
         };
         let by_phone = User::Phone(phone.clone());
         let by_id = User::Id(user_id.clone());
@@ -64,9 +66,16 @@ impl App {
             let (first, second) = futures::join!(self.follow(&key), self.follow(&other_key));
             let ((first, a), (second, b)) = (first?, second?);
             if first == second {
-                return Ok(Thread { id: first, session: a, key });
+                return Ok(Thread { id: first, session: a, key, user: user.clone() });
             }
             match (a, b) {
+                (Some(a), b) if differ(a.user_id.as_ref(), Some(user_id)) => {
+                    // The number was another user's: it has passed on, or this payload is late.
+                    if let Some(b) = b.filter(|b| b.created_at <= a.created_at) {
+                        return Ok(Thread { id: second, session: Some(b), key, user: by_id });
+                    }
+                    self.hand_over(sender, (&key, phone), &a, (&second, user), now).await?;
+                }
                 // The phone's becomes the conversation; its item is made with the first message.
                 (_, None) => self.alias(sender, &by_id, other_key.clone(), &first, now).await?,
                 (None, Some(_)) => {
@@ -78,6 +87,34 @@ impl App {
         Err(StoreError::Contended { operation: "make two identities one" }.into())
     }
 
+    /// The provider names a number with another business-scoped id than before: WhatsApp gives a
+    /// new number a new id, so the number has passed to another user. His conversation is his own;
+    /// neither the former user's window nor his consent is his (F18).
+    async fn hand_over(
+        &self,
+        sender: &SenderRecord,
+        (key, phone): (&ConversationId, &Phone),
+        former: &Session,
+        (heir, user): (&ConversationId, &User),
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(before) = former.user_id.clone().map(User::Id) else { return Ok(()) };
+        let by_id = self.store.hash_key().conversation(&sender.sender.phone, &before);
+        let heir = match self.store.session(heir).await? {
+            Some(_) => Heir::Known(heir.clone()),
+            None => Heir::New(new_session(sender, heir.clone(), user, now)),
+        };
+        let handed = self.store.hand_over(key, (former, &by_id), &heir, phone).await?;
+        if handed == Updated::Done {
+            let heir = self.store.session(heir.id()).await?;
+            if let Some(heir) = &heir {
+                self.find_by_phone(&sender.sender.phone, heir).await?;
+            }
+            tracing::info!(outcome = "handed_over", former = %former.id, "a number has another user");
+        }
+        Ok(())
+    }
+
     async fn alias(
         &self,
         sender: &SenderRecord,
@@ -86,16 +123,7 @@ impl App {
         target: &ConversationId,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let sender = &sender.sender;
-        let session = Session::new(
-            alias,
-            sender.phone.clone(),
-            sender.id.clone(),
-            sender.account.clone(),
-            sender.brand.clone(),
-            user,
-            now,
-        );
+        let session = new_session(sender, alias, user, now);
         // Whether it was made or something stood there: the next round looks again.
         self.store.put_alias(&session, target).await?;
         Ok(())
@@ -124,12 +152,18 @@ impl App {
                 Merge::Unchanged => {}
             }
         }
+        merged.name = older.name.clone().or_else(|| younger.name.clone());
         merged.refused_at = older.refused_at.max(younger.refused_at);
-        if let Some(window) = merged.window() {
-            let next =
-                next_visit(&window, merged.noticed_until, &sender.expiring, Channel::WHATSAPP);
-            merged.due_at = merged.due_at.or(next);
+        merged.out_not_before = older.out_not_before.max(younger.out_not_before);
+        // What was noticed of the window that prevails; rather a notice twice than none.
+        if younger.last_user_at > older.last_user_at {
+            merged.noticed_until = younger.noticed_until;
         }
+        let next = merged.window().and_then(|window| {
+            next_visit(&window, merged.noticed_until, &sender.expiring, Channel::WHATSAPP)
+        });
+        // The earliest of all: a visit too many costs little, a missed one a warning.
+        merged.due_at = [older.due_at, younger.due_at, next].into_iter().flatten().min();
         let joined = self.store.join_sessions(&older, &younger, &merged).await?;
         if joined == Updated::Done {
             self.find_by_phone(&sender.sender.phone, &merged).await?;
@@ -172,20 +206,67 @@ impl App {
         Ok(())
     }
 
-    /// The provider wrote the recipient in another way than we did: that writing is an alias.
+    /// The number that a provider's answer calls the recipient by, where that leads to another
+    /// conversation than the message's.
+    pub(crate) fn other_writing(
+        &self,
+        number: &Phone,
+        conversation: &ConversationId,
+        wa_id: &str,
+    ) -> Option<Phone> {
+        let phone = Phone::from_digits(wa_id.trim_start_matches('+')).ok()?;
+        let user = User::Phone(phone.clone());
+        (self.store.hash_key().conversation(number, &user) != *conversation).then_some(phone)
+    }
+
+    /// The provider wrote the recipient in another way than we did, and so said that both are
+    /// one user: that writing becomes an alias, or its conversation is joined with this one.
     pub(crate) async fn alias_of_answer(
         &self,
         sender: &SenderRecord,
         conversation: &ConversationId,
-        wa_id: &str,
+        phone: &Phone,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let Ok(phone) = Phone::from_digits(wa_id.trim_start_matches('+')) else { return Ok(()) };
-        let user = User::Phone(phone);
+        let user = User::Phone(phone.clone());
         let key = self.store.hash_key().conversation(&sender.sender.phone, &user);
-        if key == *conversation {
-            return Ok(());
+        for _ in 0..ROUNDS_MAX {
+            let (ours, theirs) = futures::join!(self.follow(conversation), self.follow(&key));
+            let ((ours, a), (theirs, b)) = (ours?, theirs?);
+            match (a, b) {
+                _ if ours == theirs => return Ok(()),
+                (Some(a), Some(b)) if differ(a.user_id.as_ref(), b.user_id.as_ref()) => {
+                    tracing::warn!(outcome = "not_joined", conversation = %a.id, other = %b.id, "the answer names another user");
+                    return Ok(());
+                }
+                (Some(a), Some(b)) => self.join(sender, a, b).await?,
+                (_, None) => self.alias(sender, &user, key.clone(), &ours, now).await?,
+                (None, Some(_)) => return Ok(()),
+            }
         }
-        self.alias(sender, &user, key, conversation, now).await
+        Err(StoreError::Contended { operation: "make two writings one" }.into())
     }
+}
+
+/// A conversation of a sender and a user in which nothing has happened yet.
+pub(crate) fn new_session(
+    sender: &SenderRecord,
+    conversation: ConversationId,
+    user: &User,
+    now: Timestamp,
+) -> Session {
+    let sender = &sender.sender;
+    Session::new(
+        conversation,
+        sender.phone.clone(),
+        sender.id.clone(),
+        sender.account.clone(),
+        sender.brand.clone(),
+        user,
+        now,
+    )
+}
+
+fn differ(a: Option<&UserId>, b: Option<&UserId>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a != b)
 }

@@ -2,7 +2,7 @@
 //! each step idempotent, so that a redelivery takes the same steps and ends in the same state.
 
 use crate::event::Event;
-use crate::identity::Thread;
+use crate::identity::{Thread, new_session};
 use crate::record_status::SEARCHED_MAX;
 use crate::view;
 use crate::{App, AppError};
@@ -12,7 +12,8 @@ use transom_core::account::{AccountState, Provider};
 use transom_core::content::Content;
 use transom_core::due::next_visit;
 use transom_core::event::{Cause, EventKind};
-use transom_core::id::{ConversationId, MessageId};
+use transom_core::id::MessageId;
+use transom_core::identity::User;
 use transom_core::message::{Direction, Facts, Origin, Phase};
 use transom_core::time::Timestamp;
 use transom_core::window::{Basis, Channel, Merge, Window, clamp_user_time, merge};
@@ -55,8 +56,9 @@ impl App {
                 return Ok(());
             }
         };
+        let Some(user) = named(&messages) else { return Ok(()) };
         for _ in 0..ROUNDS_MAX {
-            let thread = self.thread(&sender, &first.user, now).await?;
+            let thread = self.thread(&sender, user, now).await?;
             let stored = self.store_all(account, &sender, &thread, &messages, now).await?;
             let merged = self.merge_into_session(&sender, &thread, &messages, &stored, now).await?;
             // None: the conversation became an alias meanwhile; the same steps at its target.
@@ -224,6 +226,7 @@ impl App {
             claimed_at: None,
             received_at: now,
             provider_message_id: Some(inbound.provider_message_id.clone()),
+            answered_as: None,
             sent_as: None,
             counts: false,
             refusal: None,
@@ -288,8 +291,7 @@ impl App {
         for place in places.into_iter().filter(by_customer) {
             let mut rounds = 0;
             session = loop {
-                let merge =
-                    Merging { sender, conversation: &thread.id, inbound: latest, place, now };
+                let merge = Merging { sender, thread, inbound: latest, place, now };
                 if let Some(merged) = self.merge_once(session, &merge).await? {
                     break Some(merged);
                 }
@@ -306,7 +308,7 @@ impl App {
         }
         let Some(session) = session else {
             // Nothing but notices to a conversation that does not exist: it begins without a window.
-            return self.begin_without_window(sender, thread, latest, now).await;
+            return self.begin_without_window(sender, thread, now).await;
         };
         let number = &sender.sender.phone;
         let begun_here =
@@ -314,17 +316,16 @@ impl App {
         if begun_here {
             self.find_by_phone(number, &session).await?;
         }
-        Ok(Some(self.learn(number, &session, &latest.user).await?))
+        Ok(Some(self.learn(number, &session, &thread.user).await?))
     }
 
     async fn begin_without_window(
         &self,
         sender: &SenderRecord,
         thread: &Thread,
-        inbound: &Inbound,
         now: Timestamp,
     ) -> Result<Option<Session>, AppError> {
-        let mut session = new_session(sender, &thread.id, inbound, now);
+        let mut session = new_session(sender, thread.id.clone(), &thread.user, now);
         session.inbox_at = Some(now);
         Ok(match self.store.create_session(&session).await? {
             SessionCreated::New => Some(session),
@@ -338,9 +339,10 @@ impl App {
         known: Option<Session>,
         merging: &Merging<'_>,
     ) -> Result<Option<Session>, AppError> {
-        let Merging { sender, conversation, inbound, place, now } = merging;
+        let Merging { sender, thread, inbound, place, now } = merging;
         let fresh = known.is_none();
-        let mut session = known.unwrap_or_else(|| new_session(sender, conversation, inbound, *now));
+        let mut session =
+            known.unwrap_or_else(|| new_session(sender, thread.id.clone(), &thread.user, *now));
         session.sender = sender.sender.id.clone();
         session.account = sender.sender.account.clone();
         session.name = clean_name(inbound.profile_name.as_deref()).or(session.name);
@@ -393,28 +395,10 @@ impl App {
     }
 }
 
-fn new_session(
-    sender: &SenderRecord,
-    conversation: &ConversationId,
-    inbound: &Inbound,
-    now: Timestamp,
-) -> Session {
-    let sender = &sender.sender;
-    Session::new(
-        conversation.clone(),
-        sender.phone.clone(),
-        sender.id.clone(),
-        sender.account.clone(),
-        sender.brand.clone(),
-        &inbound.user,
-        now,
-    )
-}
-
 /// What one round of merging works with.
 struct Merging<'a> {
     sender: &'a SenderRecord,
-    conversation: &'a ConversationId,
+    thread: &'a Thread,
     inbound: &'a Inbound,
     place: &'a Place,
     now: Timestamp,
@@ -425,6 +409,12 @@ struct Place {
     id: MessageId,
     at: Timestamp,
     basis: Basis,
+}
+
+/// The user whom messages of one customer name: one may name him by less than another does.
+fn named(messages: &[Inbound]) -> Option<&User> {
+    let both = messages.iter().rev().find(|m| matches!(m.user, User::Both(_, _)));
+    both.or(messages.first()).map(|m| &m.user)
 }
 
 fn clean_name(name: Option<&str>) -> Option<String> {

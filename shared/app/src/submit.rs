@@ -2,6 +2,7 @@
 //! queue. A refusal is kept with the message, told once, and never sent (U1, M14).
 
 use crate::event::Event;
+use crate::identity::new_session;
 use crate::limit::holder;
 use crate::queues::{OutboundEntry, QueueEntry};
 use crate::{App, AppError, Problem};
@@ -22,7 +23,7 @@ use transom_core::time::Timestamp;
 use transom_core::window::Channel;
 use transom_store::{
     AccountRecord, HashKey, Message, Put, RefusalRecord, Reservation, SenderRecord, Session,
-    SessionCreated, Updated,
+    SessionCreated, StoreError, Updated,
 };
 
 /// A request to send.
@@ -147,11 +148,7 @@ impl App {
     ) -> Result<Submitted, AppError> {
         let resolved = self.resolve(&request.target).await?;
         let context = self.send_context(&resolved.sender, &request.content).await?;
-        let id = match &request.message {
-            Some(id) => id.clone(),
-            None => MessageId::new(&resolved.conversation, now, &self.entropy.tail()),
-        };
-        let session = self.ensure_session(&resolved, &id, now).await?;
+        let (session, id) = self.place_of(&resolved, request.message.as_ref(), now).await?;
         let decision = context.decide(Some(&session), &resolved.user, &request.content, now);
         let message = new_message(&request, &context, &id, &decision, now);
         if session.begun_by.as_deref() == Some(id.sortable()) {
@@ -320,6 +317,31 @@ impl App {
         })
     }
 
+    /// The conversation that a message goes into, and its id there. Between resolving and writing
+    /// the conversation may become another one's alias: nobody looks there, so the message stands
+    /// at the target. A repeat takes the same steps, and finds what it stored before.
+    async fn place_of(
+        &self,
+        resolved: &Resolved,
+        wanted: Option<&MessageId>,
+        now: Timestamp,
+    ) -> Result<(Session, MessageId), AppError> {
+        let id = wanted
+            .cloned()
+            .unwrap_or_else(|| MessageId::new(&resolved.conversation, now, &self.entropy.tail()));
+        let session = self.ensure_session(resolved, &id, now).await?;
+        let session = match &session.alias_of {
+            None => session,
+            Some(_) => self.known_session(&session.id).await?,
+        };
+        if id.conversation() == session.id || self.store.message(&id).await?.is_some() {
+            return Ok((session, id));
+        }
+        let corrupt = |e| StoreError::Corrupt { what: "message id", reason: format!("{e:?}") };
+        let id = MessageId::from_sortable(&session.id, id.sortable()).map_err(corrupt)?;
+        Ok((session, id))
+    }
+
     /// A conversation that the business begins exists before its first message does, so that a
     /// refused message has a place too.
     async fn ensure_session(
@@ -339,15 +361,8 @@ impl App {
             return Ok(session);
         }
         let sender = &resolved.sender.sender;
-        let mut session = Session::new(
-            resolved.conversation.clone(),
-            sender.phone.clone(),
-            sender.id.clone(),
-            sender.account.clone(),
-            sender.brand.clone(),
-            &resolved.user,
-            now,
-        );
+        let mut session =
+            new_session(&resolved.sender, resolved.conversation.clone(), &resolved.user, now);
         session.inbox_at = Some(now);
         session.begun_by = Some(id.sortable().to_owned());
         if let Some(phone) = resolved.user.phone() {
@@ -473,6 +488,7 @@ fn new_message(
         claimed_at: None,
         received_at: now,
         provider_message_id: None,
+        answered_as: None,
         sent_as,
         counts,
         refusal,

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod aliases;
 mod claims;
 mod deliveries;
 mod due;
@@ -26,6 +27,7 @@ mod sessions;
 mod transact;
 
 pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord, Unattached};
+pub use aliases::Heir;
 pub use claims::Claim;
 pub use deliveries::{DeliveryRecord, DeliveryState};
 pub use due::{DueKey, DueKind};
@@ -36,7 +38,7 @@ pub use inbox::{InboxCursor, InboxEntry};
 pub use joins::Join;
 pub use keyed::HashKey;
 pub use limits::{Reservation, Usage};
-pub use messages::{ClaimSend, Message, Put, RecordFact, RefusalRecord};
+pub use messages::{AnswerNames, ClaimSend, Message, Put, RecordFact, RefusalRecord};
 pub use meter::Meter;
 pub use seal::{KeyRing, KeyRingError, Sealed};
 pub use sessions::{Session, SessionCreated, Updated};

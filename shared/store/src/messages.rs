@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use transom_core::content::Content;
 use transom_core::decide::SentAs;
 use transom_core::id::{AccountId, ConversationId, MessageId, SenderId};
+use transom_core::identity::Phone;
 use transom_core::message::{Direction, Fact, FactKind, Facts, Origin, Phase, Status, shown};
 use transom_core::time::Timestamp;
 
@@ -74,6 +75,10 @@ pub struct Message {
     /// The provider's id of it.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub provider_message_id: Option<String>,
+    /// The number that the provider's answer calls the recipient by, where that differs from the
+    /// one that it was sent to.
+    #[serde(rename = "wa", default, skip_serializing_if = "Option::is_none")]
+    pub answered_as: Option<Phone>,
     /// What it is sent as.
     #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
     pub sent_as: Option<SentAs>,
@@ -127,6 +132,15 @@ pub enum ClaimSend {
     Claimed,
     /// Another has, or had, the message: this is how it stands.
     Lost(Option<Box<Message>>),
+}
+
+/// What a provider's answer to a send calls the message and its recipient.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnswerNames {
+    /// The provider's id of the message.
+    pub provider_message_id: Option<String>,
+    /// The recipient's number, where it is not the one that the message was sent to.
+    pub answered_as: Option<Phone>,
 }
 
 /// What became of a fact.
@@ -375,7 +389,7 @@ impl Store {
         attempt: u32,
         kind: FactKind,
         fact: &Fact,
-        provider_message_id: Option<&str>,
+        names: &AnswerNames,
     ) -> Result<Updated, StoreError> {
         let mut expression = Expression::default()
             .set("ph = :answered")
@@ -386,8 +400,11 @@ impl Store {
             .value(":sending", s(phase_value(Phase::Sending)))
             .value(":fact", encode_value("fact", fact)?)
             .value(":attempt", n(attempt));
-        if let Some(provider_id) = provider_message_id {
+        if let Some(provider_id) = &names.provider_message_id {
             expression = expression.set("p = :p").value(":p", s(provider_id));
+        }
+        if let Some(phone) = &names.answered_as {
+            expression = expression.set("wa = :wa").value(":wa", s(phone.as_str()));
         }
         // That nobody knows is only true while nobody has said anything else.
         let expression = match kind {

@@ -211,13 +211,7 @@ impl Store {
     /// # Errors
     /// When the table cannot be reached.
     pub async fn create_session(&self, session: &Session) -> Result<SessionCreated, StoreError> {
-        let mut session = session.clone();
-        session.due_shard = session.due_at.map(|_| self.due_shard(session.id.as_str()));
-        session.inbox_shard =
-            session.inbox_at.map(|_| Self::inbox_shard(&session.number, &session.id));
-        let mut item = encode("conversation", &session)?;
-        item.insert("pk".into(), s(partition(&session.id)));
-        item.insert("sk".into(), s(SESSION));
+        let item = self.session_item(session)?;
         let expression = Expression::default().when("attribute_not_exists(pk)");
         match self.put(&self.tables.sessions, item, expression).await? {
             Conditional::Done(_) => Ok(SessionCreated::New),
@@ -228,6 +222,17 @@ impl Store {
                 Err(StoreError::Contended { operation: "create a conversation" })
             }
         }
+    }
+
+    pub(crate) fn session_item(&self, session: &Session) -> Result<Item, StoreError> {
+        let mut session = session.clone();
+        session.due_shard = session.due_at.map(|_| self.due_shard(session.id.as_str()));
+        session.inbox_shard =
+            session.inbox_at.map(|_| Self::inbox_shard(&session.number, &session.id));
+        let mut item = encode("conversation", &session)?;
+        item.insert("pk".into(), s(partition(&session.id)));
+        item.insert("sk".into(), s(SESSION));
+        Ok(item)
     }
 
     /// Extends an open window to `window.last_user_at`.
@@ -367,22 +372,6 @@ impl Store {
         }
     }
 
-    /// Makes `alias` another name of `target`, unless something stands at `alias`.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn put_alias(
-        &self,
-        alias: &Session,
-        target: &ConversationId,
-    ) -> Result<SessionCreated, StoreError> {
-        let mut alias = alias.clone();
-        alias.alias_of = Some(target.clone());
-        alias.due_at = None;
-        alias.inbox_at = None;
-        self.create_session(&alias).await
-    }
-
     /// Lets a conversation know its user's other identity too. What it knows is never replaced
     /// (F18).
     ///
@@ -405,100 +394,6 @@ impl Store {
                 .value(":user", s(user_id.as_str()));
         }
         self.write_session(id, expression.when("attribute_exists(pk)")).await
-    }
-
-    /// Makes `younger` an alias of `older`, whose facts become those of `merged`, if both still
-    /// stand as they were read.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn join_sessions(
-        &self,
-        older: &Session,
-        younger: &Session,
-        merged: &Session,
-    ) -> Result<Updated, StoreError> {
-        let seen = |session: &Session, expression: Expression| {
-            match session.last_user_at {
-            Some(at) => expression.value(":seen", n(at.as_millis())).when(
-                "attribute_not_exists(alias_of) AND last_user_at = :seen",
-            ),
-            None => expression.when(
-                "attribute_exists(pk) AND attribute_not_exists(alias_of) AND attribute_not_exists(last_user_at)",
-            ),
-        }
-        };
-        let alias = Expression::default()
-            .set("alias_of = :target")
-            .remove("due_at")
-            .remove("due_shard")
-            .remove("inbox_at")
-            .remove("inbox_shard")
-            .value(":target", s(older.id.as_str()));
-        let mut target = Expression::default()
-            .set("predecessor = :younger")
-            .value(":younger", s(younger.id.as_str()));
-        for (name, value) in self.joined_facts(merged)? {
-            let placeholder = format!(":{name}");
-            target = target
-                .set(&format!("#{name} = {placeholder}"))
-                .name(&format!("#{name}"), name)
-                .value(&placeholder, value);
-        }
-        let items = vec![
-            self.session_update(&younger.id, &seen(younger, alias))?,
-            self.session_update(&older.id, &seen(older, target))?,
-        ];
-        self.write_together(items).await
-    }
-
-    fn joined_facts(
-        &self,
-        merged: &Session,
-    ) -> Result<Vec<(&'static str, aws_sdk_dynamodb::types::AttributeValue)>, StoreError> {
-        let mut facts = Vec::new();
-        if let Some(phone) = &merged.phone {
-            facts.push(("phone", s(phone.as_str())));
-        }
-        if let Some(user_id) = &merged.user_id {
-            facts.push(("user_id", s(user_id.as_str())));
-        }
-        if let Some(window) = merged.window() {
-            facts.push(("last_user_at", n(window.last_user_at.as_millis())));
-            facts.push(("opened_at", n(window.opened_at.as_millis())));
-            facts.push(("basis", encode_value("window", &window.basis)?));
-            if let Some(at) = window.refused_at {
-                facts.push(("refused_at", n(at.as_millis())));
-            }
-            facts.push(("inbox_at", n(window.opened_at.as_millis())));
-            facts.push(("inbox_shard", s(Self::inbox_shard(&merged.number, &merged.id))));
-        }
-        if let Some(at) = merged.due_at {
-            facts.push(("due_at", n(at.as_millis())));
-            facts.push(("due_shard", s(self.due_shard(merged.id.as_str()))));
-        }
-        if merged.consent != Consent::default() {
-            facts.push(("consent", encode_value("consent", &merged.consent)?));
-        }
-        Ok(facts)
-    }
-
-    fn session_update(
-        &self,
-        id: &ConversationId,
-        expression: &Expression,
-    ) -> Result<aws_sdk_dynamodb::types::TransactWriteItem, StoreError> {
-        let update = aws_sdk_dynamodb::types::Update::builder()
-            .table_name(&self.tables.sessions)
-            .key("pk", s(partition(id)))
-            .key("sk", s(SESSION))
-            .update_expression(expression.update())
-            .set_condition_expression(expression.condition.clone())
-            .set_expression_attribute_names(expression.names_option())
-            .set_expression_attribute_values(expression.values_option())
-            .build()
-            .map_err(|e| StoreError::corrupt("conversation", e))?;
-        Ok(aws_sdk_dynamodb::types::TransactWriteItem::builder().update(update).build())
     }
 
     /// Records the provider's word that the window was closed at `at`, and asks the sweep to look

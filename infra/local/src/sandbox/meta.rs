@@ -18,6 +18,7 @@ mod status;
 
 use axum::Router;
 use axum::routing::{get, post};
+use std::collections::BTreeMap;
 
 pub use accounts::MetaAccount;
 pub(super) use answer::failure_title;
@@ -28,6 +29,7 @@ pub use sign::sign_meta;
 pub(super) use status::status_parcel;
 
 use super::Sandbox;
+use super::address;
 use super::files::Files;
 
 /// What the pretend Meta knows.
@@ -36,6 +38,17 @@ pub(super) struct MetaState {
     accounts: accounts::Accounts,
     pairs: pair::Pairs,
     files: Files,
+    /// The customers whom WhatsApp writes in another way than they were sent to.
+    wa_ids: BTreeMap<String, String>,
+}
+
+impl Sandbox {
+    /// From now on Meta's answers call this customer by another number (`wa_id`), as they do
+    /// where WhatsApp writes a number in another way than it is dialled.
+    pub fn write_as(&self, customer: &str, wa_id: &str) {
+        let (customer, wa_id) = (address::bare(customer), address::bare(wa_id));
+        self.state().meta.wa_ids.insert(customer, wa_id);
+    }
 }
 
 /// The part of the Graph API that messages need, under any version.

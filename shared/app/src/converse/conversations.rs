@@ -5,7 +5,7 @@ use super::{PAGE_MAX, Surroundings, cursor, is_named};
 use crate::view::{ConversationView, List};
 use crate::{App, AppError, Problem};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use transom_core::id::{ConversationId, SenderId};
 use transom_core::identity::Phone;
 use transom_core::time::{Millis, Timestamp};
@@ -219,7 +219,16 @@ impl App {
         }
         let sessions = self.sessions_of(ids.into_iter().collect()).await?;
         let fits = |s: &Session| s.phone.as_ref().is_some_and(|p| search.matches(number, p));
-        Ok(sessions.into_iter().flatten().filter(fits).collect())
+        let mut found: BTreeMap<ConversationId, Session> = BTreeMap::new();
+        for session in sessions.into_iter().flatten().filter(fits) {
+            // Where the number has become another name of a conversation, that is what is found.
+            let target = match session.alias_of {
+                None => Some(session),
+                Some(_) => self.follow(&session.id).await?.1,
+            };
+            found.extend(target.map(|s| (s.id.clone(), s)));
+        }
+        Ok(found.into_values().collect())
     }
 
     /// Reads conversations, in the order of `ids`.

@@ -28,6 +28,7 @@ fn message(direction: Direction, phase: Phase) -> Message {
         claimed_at: None,
         received_at: at(250),
         provider_message_id: None,
+        answered_as: None,
         sent_as: None,
         counts: false,
         refusal: None,

@@ -166,7 +166,8 @@ fn take(
     let is_template = content.template.is_some();
     let refusal = (!is_template && window_ends_ms.is_none()).then_some(OUTSIDE_WINDOW);
     let reports = reports::planned(state.autostatus, state.read_receipts, refusal, "failed");
-    let answer = answer(&input, &customer, sid, is_template);
+    let written = state.meta.wa_ids.get(&customer).unwrap_or(&customer);
+    let answer = answer(&input, written, sid, is_template);
     let shown = shown(&content);
     let (content_sid, content_variables) = match content.template {
         Some(used) => (Some(used.name), used.components),
