@@ -46,6 +46,25 @@ impl App {
             .into())
     }
 
+    /// The conversation at the key of `user`, or what that is an alias of. A number that passes on
+    /// while aliases are read may lead from a user's id to somebody else: then it is read again.
+    pub(crate) async fn follow_user(
+        &self,
+        key: &ConversationId,
+        user: &User,
+    ) -> Result<(ConversationId, Option<Session>), AppError> {
+        let mut found = self.follow(key).await?;
+        let User::Id(id) = user else { return Ok(found) };
+        for _ in 0..HOPS_MAX {
+            let known = found.1.as_ref().and_then(|s| s.user_id.as_ref());
+            if !differ(known, Some(id)) {
+                break;
+            }
+            found = self.follow(key).await?;
+        }
+        Ok(found)
+    }
+
     /// The conversation of `user` with a sender. Two identities in one payload are made one.
     pub(crate) async fn thread(
         &self,
@@ -56,14 +75,15 @@ impl App {
         let number = &sender.sender.phone;
         let key = self.store.hash_key().conversation(number, user);
         let User::Both(phone, user_id) = user else {
-            let (id, session) = self.follow(&key).await?;
+            let (id, session) = self.follow_user(&key, user).await?;
             return Ok(Thread { id, session, key, user: user.clone() });
         };
         let by_phone = User::Phone(phone.clone());
         let by_id = User::Id(user_id.clone());
         let other_key = self.store.hash_key().conversation(number, &by_id);
         for _ in 0..ROUNDS_MAX {
-            let (first, second) = futures::join!(self.follow(&key), self.follow(&other_key));
+            let (first, second) =
+                futures::join!(self.follow(&key), self.follow_user(&other_key, &by_id));
             let ((first, a), (second, b)) = (first?, second?);
             if first == second {
                 return Ok(Thread { id: first, session: a, key, user: user.clone() });
@@ -102,7 +122,7 @@ impl App {
         let by_id = self.store.hash_key().conversation(&sender.sender.phone, &before);
         let heir = match self.store.session(heir).await? {
             Some(_) => Heir::Known(heir.clone()),
-            None => Heir::New(new_session(sender, heir.clone(), user, now)),
+            None => Heir::New(Box::new(new_session(sender, heir.clone(), user, now))),
         };
         let handed = self.store.hand_over(key, (former, &by_id), &heir, phone).await?;
         if handed == Updated::Done {

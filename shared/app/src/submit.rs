@@ -259,7 +259,7 @@ impl App {
                 let sender = self.known_sender(sender).await?;
                 let number = &sender.sender.phone;
                 let key = self.store.hash_key().conversation(number, user);
-                let (conversation, session) = self.follow(&key).await?;
+                let (conversation, session) = self.follow_user(&key, user).await?;
                 let user = session.as_ref().and_then(Session::user).unwrap_or(user.clone());
                 Ok(Resolved { sender, user, conversation, session })
             }

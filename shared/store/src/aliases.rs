@@ -14,7 +14,7 @@ use transom_core::identity::Phone;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heir {
     /// A user who has not written before: his conversation begins.
-    New(Session),
+    New(Box<Session>),
     /// A user who is known already, by his business-scoped id.
     Known(ConversationId),
 }
