@@ -15,6 +15,7 @@ mod identity;
 mod inbound;
 mod limits;
 mod main_road;
+mod media_out;
 mod order;
 mod pace;
 mod providers;

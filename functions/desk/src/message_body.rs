@@ -9,13 +9,19 @@ use std::collections::BTreeMap;
 use transom_app::Problem;
 use transom_app::submit::{Recipient, Target};
 use transom_core::code::Code;
-use transom_core::content::{Content, TemplateUse};
+use transom_core::content::{ContactCard, Content, HeaderMedia, Media, TemplateUse};
 use transom_core::id::{ConversationId, MessageId};
 use transom_core::identity::{Phone, User, UserId};
+use transom_core::interactive::Interactive;
+use transom_core::media::{MediaKind, MediaType};
 use utoipa::ToSchema;
 
 /// The longest name of a kind of content, in characters.
 const KIND_CHARS_MAX: usize = 64;
+/// The most contact cards of one message.
+const CARDS_MAX: usize = 257;
+/// The longest name, number or address of a contact card or a place, in characters.
+const FIELD_CHARS_MAX: usize = 1024;
 /// The longest field that is kept of a content which is refused, in characters.
 const RAW_CHARS_MAX: usize = 1024;
 /// The fields that are kept of it.
@@ -33,9 +39,13 @@ pub(crate) struct MessageBody {
     to: Option<Value>,
     /// The conversation, instead of `sender` and `to`.
     conversation: Option<String>,
-    /// What to send: `{"type":"text","text":…}`, or `{"type":"template","name":…,"language"?,
-    /// "variables":…}` with the variables as a list or map. Other types are refused with
-    /// `content_unsupported`.
+    /// What to send, by its `type`. `text`: `text`. `image` `video` `audio` `document` `sticker`:
+    /// `url` or `media`, `caption?`, `filename?`, `content_type?`, `bytes?`. `location`:
+    /// `latitude`, `longitude`, `name?`, `address?`. `contacts`: `contacts` of `name`, `phones`,
+    /// `emails`. `interactive`: `body`, `header?`, `footer?`, and `buttons` of `id` and `title`
+    /// or a `list` of `button` and `sections`; or `provider_ref` and `variables?`. `template`:
+    /// `name`, `language?`, `variables?` as a list or map, `header?` of `type` and `url` or
+    /// `media`. What the sender's provider does not take is refused by name.
     #[schema(value_type = Object, example = json!({"type": "text", "text": "On its way."}))]
     content: Value,
     /// When the window is closed: `refuse` (the default); `hold` and `template` are not
@@ -76,6 +86,62 @@ struct TemplateBody {
     name: String,
     language: Option<String>,
     variables: Option<Value>,
+    header: Option<HeaderBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderBody {
+    #[serde(rename = "type")]
+    kind: MediaKind,
+    url: Option<String>,
+    media: Option<String>,
+    filename: Option<String>,
+    content_type: Option<String>,
+    bytes: Option<u64>,
+    variable: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MediaBody {
+    #[serde(rename = "type")]
+    kind: MediaKind,
+    url: Option<String>,
+    media: Option<String>,
+    caption: Option<String>,
+    filename: Option<String>,
+    content_type: Option<String>,
+    bytes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LocationBody {
+    #[serde(rename = "type")]
+    _kind: String,
+    latitude: Value,
+    longitude: Value,
+    name: Option<String>,
+    address: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContactsBody {
+    #[serde(rename = "type")]
+    _kind: String,
+    contacts: Vec<CardBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CardBody {
+    name: String,
+    #[serde(default)]
+    phones: Vec<String>,
+    #[serde(default)]
+    emails: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -152,12 +218,121 @@ fn content(value: &Value) -> Result<Content, Problem> {
             Ok(Content::Text { text })
         }
         "template" => {
-            let TemplateBody { name, language, variables, .. } = parse_part("content", value)?;
+            let body: TemplateBody = parse_part("content", value)?;
+            let TemplateBody { name, language, variables, header, .. } = body;
             let variables = variables.as_ref().map(variables_of).transpose()?.unwrap_or_default();
-            Ok(Content::Template(TemplateUse { name, language, variables }))
+            let header = header.map(header_of).transpose()?;
+            Ok(Content::Template(TemplateUse { name, language, variables, header }))
         }
+        kind if MediaKind::parse(kind).is_some() => {
+            let body: MediaBody = parse_part("content", value)?;
+            let kind = body.kind;
+            Ok(kind.content(media_of("content", body)?))
+        }
+        "location" => location(&parse_part("content", value)?),
+        "contacts" => contacts(parse_part("content", value)?),
+        "interactive" => interactive(value),
         other => Ok(Content::Unsupported { kind: other.to_owned(), raw: raw(value) }),
     }
+}
+
+fn media_of(path: &str, body: MediaBody) -> Result<Media, Problem> {
+    let url = body.url.filter(|url| !url.is_empty());
+    let media = body.media.filter(|media| !media.is_empty());
+    if url.is_some() == media.is_some() {
+        let detail = format!("`{path}` needs `url` or `media`, one of them");
+        return Err(Problem::invalid(detail));
+    }
+    if let Some(told) = body.content_type.as_deref()
+        && !MediaType::is_well_formed(told)
+    {
+        let detail = format!("`{path}.content_type` must be a media type, such as image/png");
+        return Err(Problem::invalid(detail));
+    }
+    let filename = body.filename.filter(|name| !name.is_empty());
+    if filename.as_deref().is_some_and(|name| !is_file_name(name)) {
+        let detail = format!("`{path}.filename` must be a name without folders, up to 240 bytes");
+        return Err(Problem::invalid(detail));
+    }
+    Ok(Media {
+        media,
+        url,
+        content_type: body.content_type,
+        filename,
+        bytes: body.bytes,
+        caption: body.caption.filter(|caption| !caption.is_empty()),
+        ..Media::default()
+    })
+}
+
+/// A file name as phones show it: no folder, no control character.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    (1..=240).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && !name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'))
+}
+
+fn header_of(body: HeaderBody) -> Result<HeaderMedia, Problem> {
+    let HeaderBody { kind, url, media, filename, content_type, bytes, variable } = body;
+    if !matches!(kind, MediaKind::Image | MediaKind::Video | MediaKind::Document) {
+        let detail = "`content.header.type` must be image, video or document";
+        return Err(Problem::invalid(detail));
+    }
+    let body = MediaBody { kind, url, media, caption: None, filename, content_type, bytes };
+    Ok(HeaderMedia { kind, media: media_of("content.header", body)?, variable })
+}
+
+fn location(body: &LocationBody) -> Result<Content, Problem> {
+    let degrees = |name: &str, value: &Value, most: f64| {
+        let text = value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+        let read = text.parse::<f64>().ok().filter(|d| (-most..=most).contains(d));
+        let detail = format!("`content.{name}` must be degrees from -{most} to {most}");
+        read.map(|d| d.to_string()).ok_or_else(|| Problem::invalid(detail))
+    };
+    let filled = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+    let (name, address) = (filled(&body.name), filled(&body.address));
+    short("content.name", name.as_deref().unwrap_or_default())?;
+    short("content.address", address.as_deref().unwrap_or_default())?;
+    Ok(Content::Location {
+        latitude: degrees("latitude", &body.latitude, 90.0)?,
+        longitude: degrees("longitude", &body.longitude, 180.0)?,
+        name,
+        address,
+    })
+}
+
+fn contacts(body: ContactsBody) -> Result<Content, Problem> {
+    if !(1..=CARDS_MAX).contains(&body.contacts.len()) {
+        return Err(Problem::invalid(format!("`content.contacts` must be 1 to {CARDS_MAX} cards")));
+    }
+    let mut contacts = Vec::with_capacity(body.contacts.len());
+    for (index, card) in body.contacts.into_iter().enumerate() {
+        let path = format!("content.contacts[{index}]");
+        if card.name.trim().is_empty() {
+            return Err(Problem::invalid(format!("`{path}.name` is empty")));
+        }
+        let fields = card.phones.iter().chain(&card.emails).chain([&card.name]);
+        for field in fields {
+            short(&path, field)?;
+        }
+        contacts.push(ContactCard { name: card.name, phones: card.phones, emails: card.emails });
+    }
+    Ok(Content::Contacts { contacts, file: None })
+}
+
+fn short(path: &str, text: &str) -> Result<(), Problem> {
+    if text.chars().count() <= FIELD_CHARS_MAX {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("`{path}` is longer than {FIELD_CHARS_MAX} characters")))
+}
+
+fn interactive(value: &Value) -> Result<Content, Problem> {
+    let mut fields = value.clone();
+    if let Some(fields) = fields.as_object_mut() {
+        fields.remove("type");
+    }
+    Ok(Content::Interactive(parse_part::<Interactive>("content", &fields)?))
 }
 
 /// What is kept of a content that is refused: enough to see what was meant.
@@ -253,7 +428,8 @@ mod tests {
         };
         let expected = |pairs: &[(&str, &str)]| {
             let variables = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            Ok(Content::Template(TemplateUse { name: "t".to_owned(), language: None, variables }))
+            let (name, language, header) = ("t".to_owned(), None, None);
+            Ok(Content::Template(TemplateUse { name, language, variables, header }))
         };
         assert_eq!(template(json!(["A", 7])), expected(&[("1", "A"), ("2", "7")]));
         assert_eq!(template(json!({"name": 1.5})), expected(&[("name", "1.5")]));
@@ -263,12 +439,51 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_are_left_to_the_rules() {
-        let image = json!({"type": "image", "url": "https://example.com/a.png", "caption": "A"});
-        let content = read(&with("content", image)).map(|p| p.content);
+    fn every_kind_is_read_and_unknown_ones_are_left_to_the_rules() {
+        let url = "https://example.com/a";
+        for content in [
+            json!({"type": "image", "url": url, "caption": "A"}),
+            json!({"type": "document", "media": "med_x", "filename": "a.pdf", "bytes": 3}),
+            json!({"type": "location", "latitude": 12.9, "longitude": "77.5", "name": "Office"}),
+            json!({"type": "contacts", "contacts": [{"name": "Asha", "phones": ["+91 98"]}]}),
+            json!({"type": "interactive", "body": "?", "buttons": [{"id": "y", "title": "Yes"}]}),
+            json!({"type": "interactive", "provider_ref": "HX1", "variables": {"1": "x"}}),
+            json!({"type": "template", "name": "t", "header": {"type": "image", "url": url}}),
+        ] {
+            let kind = content["type"].clone();
+            let read = read(&with("content", content)).map(|p| p.content.kind().as_str());
+            assert_eq!(read, Ok(kind.as_str().unwrap_or_default()));
+        }
+        let poll = json!({"type": "poll", "url": "https://example.com/a.png", "caption": "A"});
+        let content = read(&with("content", poll)).map(|p| p.content);
         assert!(
-            matches!(content, Ok(Content::Unsupported { kind, raw }) if kind == "image" && raw.len() == 2)
+            matches!(content, Ok(Content::Unsupported { kind, raw }) if kind == "poll" && raw.len() == 2)
         );
+    }
+
+    #[test]
+    fn files_places_and_cards_that_cannot_be_are_named() {
+        for (content, named) in [
+            (json!({"type": "image"}), "`url` or `media`"),
+            (json!({"type": "image", "url": "u", "media": "m"}), "`url` or `media`"),
+            (json!({"type": "image", "url": "u", "text": "x"}), "`text`"),
+            (json!({"type": "image", "url": "u", "content_type": "png"}), "content_type"),
+            (json!({"type": "document", "url": "u", "filename": "../a"}), "filename"),
+            (json!({"type": "location", "latitude": 91, "longitude": 0}), "latitude"),
+            (json!({"type": "location", "latitude": "x", "longitude": 0}), "latitude"),
+            (json!({"type": "location", "latitude": 0, "longitude": -180.1}), "longitude"),
+            (json!({"type": "contacts", "contacts": []}), "contacts"),
+            (json!({"type": "contacts", "contacts": [{"name": " "}]}), "contacts[0].name"),
+            (json!({"type": "interactive", "body": "?", "rows": []}), "rows"),
+            (
+                json!({"type": "template", "name": "t", "header": {"type": "audio", "url": "u"}}),
+                "header.type",
+            ),
+        ] {
+            let problem = read(&with("content", content.clone())).expect_err(named);
+            assert_eq!(problem.code, Code::InvalidRequest, "{content}");
+            assert!(problem.detail.contains(named), "{content}: {}", problem.detail);
+        }
     }
 
     #[test]

@@ -52,6 +52,12 @@ const REFUSALS: &[Code] = &[
     Code::CategoryForbidden,
     Code::TextTooLong,
     Code::TextEmpty,
+    Code::MediaType,
+    Code::MediaTooLarge,
+    Code::MediaUrl,
+    Code::MediaNotReady,
+    Code::CaptionUnsupported,
+    Code::FilenameUnsupported,
     Code::ContentUnsupported,
     Code::ContactInvalid,
     Code::UserIdUnsupported,
@@ -102,6 +108,9 @@ struct SubmittedView {
     /// What it will cost, where prices are known.
     #[schema(value_type = Option<Object>)]
     cost: Option<()>,
+    /// What of it the customer will not see, because the provider cannot show it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<String>,
 }
 
 impl From<Submitted> for SubmittedView {
@@ -113,6 +122,7 @@ impl From<Submitted> for SubmittedView {
             sent_as: taken.sent_as,
             counts_against_limit: taken.counts,
             cost: None,
+            notices: taken.notices,
         }
     }
 }

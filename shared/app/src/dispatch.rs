@@ -177,7 +177,7 @@ impl App {
             return self.refuse_queued(&message, &gone).await;
         };
         let content = message.content.clone().unwrap_or_else(empty);
-        let (sent_as, counts) = match context.decide(Some(&session), &user, &content, now) {
+        let (sent_as, counts) = match context.decide(Some(&session), &user, &content, None, now) {
             Decision::Refuse(refusal) => {
                 return self.refuse_queued(&message, &refusal_record(&refusal, now)).await;
             }
@@ -187,7 +187,9 @@ impl App {
             return self.put_off(&message, Phase::Queued, until).await;
         }
         let reference = Reference { message: id.clone(), attempt: message.attempt };
-        let request = match self.render(&context, &user, &content, &reference) {
+        let answered = self.context_of(&context, &message).await?;
+        let sending = Sending { content: &content, reference: &reference, answered };
+        let request = match self.render(&context, &user, &sending) {
             Ok(request) => request,
             Err(refusal) => return self.refuse_queued(&message, &refusal).await,
         };
@@ -224,6 +226,20 @@ impl App {
         calls.pass(&self.clock, pause).await;
         let called = self.provider.call(context.account.account.provider, request).await;
         self.record_outcome(&context, &message, called).await
+    }
+
+    /// The provider's own id of the message that is answered, where the provider can quote it.
+    async fn context_of(
+        &self,
+        context: &SendContext,
+        message: &Message,
+    ) -> Result<Option<String>, AppError> {
+        let Some(answered) = &message.reply_to else { return Ok(None) };
+        if !context.account.account.profile().reply_context {
+            return Ok(None);
+        }
+        let Ok(id) = MessageId::parse(answered) else { return Ok(None) };
+        Ok(self.store.message(&id).await?.and_then(|answered| answered.provider_message_id))
     }
 
     async fn facts_of(
@@ -272,9 +288,9 @@ impl App {
         &self,
         context: &SendContext,
         user: &User,
-        content: &transom_core::content::Content,
-        reference: &Reference,
+        sending: &Sending<'_>,
     ) -> Result<ProviderRequest, RefusalRecord> {
+        let Sending { content, reference, answered } = sending;
         let now = self.clock.now();
         let refused = |detail: String| ended(Code::ContentUnsupported, &detail, now);
         let account = &context.account;
@@ -299,6 +315,9 @@ impl App {
             to: user,
             content,
             template: context.template.as_ref(),
+            link: content.media().and_then(|media| media.url.as_deref()),
+            context: answered.as_deref(),
+            link_preview: account.account.profile().link_preview,
             reference,
             status_url: &status_url,
         };
@@ -428,6 +447,14 @@ impl App {
         self.finish_or_leave(&ended, self.clock.now()).await;
         Ok(())
     }
+}
+
+/// What one call sends.
+struct Sending<'a> {
+    content: &'a transom_core::content::Content,
+    reference: &'a Reference,
+    /// The provider's own id of the message that is answered.
+    answered: Option<String>,
 }
 
 /// The two places where the messages of one lane wait: for their turn, before they are asked

@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 mod identity;
 pub mod limit;
+mod media;
 pub mod notify;
 pub mod outbound;
 pub mod provider;

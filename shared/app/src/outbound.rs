@@ -1,4 +1,4 @@
-//! Requests to addresses that others chose: subscribers. https only, one resolution, every
+//! Requests to addresses that others chose: subscribers, files. https only, one resolution, every
 //! address checked, no redirects, bodies capped; private addresses only in local mode.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -11,6 +11,8 @@ use url::{Host, Url};
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long an address of a file may take to tell what it holds.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// The longest URL that is kept.
 const URL_CHARS_MAX: usize = 2048;
 
@@ -120,6 +122,28 @@ impl Resolve for PublicOnly {
     }
 }
 
+/// What an address tells of its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileHead {
+    /// Its type.
+    pub content_type: Option<String>,
+    /// Its size in bytes.
+    pub bytes: Option<u64>,
+}
+
+impl FileHead {
+    fn of(response: &reqwest::Response) -> Self {
+        let text = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
+        // Of a part, the whole's size stands behind the slash.
+        let whole = text("content-range").and_then(|range| range.rsplit_once('/'));
+        let bytes = match whole {
+            Some((_, whole)) => whole.parse().ok(),
+            None => text("content-length").and_then(|length| length.parse().ok()),
+        };
+        Self { content_type: text("content-type").map(str::to_owned), bytes }
+    }
+}
+
 /// The client that subscribers are called through.
 #[derive(Debug, Clone)]
 pub struct OutboundClient {
@@ -167,6 +191,45 @@ impl OutboundClient {
             Err(error) if error.is_connect() => Err("not reached".to_owned()),
             Err(_) => Err("the connection was lost".to_owned()),
         }
+    }
+
+    /// Asks an address what file it holds. A server that takes no HEAD, as one does whose signed
+    /// addresses are for GET alone, is asked for the first byte.
+    ///
+    /// # Errors
+    /// Why it cannot be had, in a few words.
+    pub async fn head(&self, url: &str) -> Result<FileHead, String> {
+        check_url(url, self.local)?;
+        let response = self.ask(self.client.head(url)).await?;
+        let response = match response.status().as_u16() {
+            403 | 405 | 501 => self.ask(self.client.get(url).header("range", "bytes=0-0")).await?,
+            _ => response,
+        };
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(format!(
+                "its address redirects (HTTP {}), and redirects are not followed: give the \
+                 address that it leads to",
+                status.as_u16()
+            ));
+        }
+        if !status.is_success() {
+            return Err(format!("its address answers HTTP {}", status.as_u16()));
+        }
+        Ok(FileHead::of(&response))
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, String> {
+        request.timeout(HEAD_WITHIN).send().await.map_err(|error| {
+            let why = if error.is_timeout() {
+                "its address does not answer in time"
+            } else if error.is_connect() {
+                "its address is not reached, or leads to a private address"
+            } else {
+                "its address gives no answer that can be read"
+            };
+            why.to_owned()
+        })
     }
 }
 

@@ -14,10 +14,12 @@ use transom_core::content::Content;
 use transom_core::decide::{Decision, Facts as DecisionFacts, Refusal, SentAs, decide};
 use transom_core::due::QUEUED_PATIENCE;
 use transom_core::event::{Cause, EventKind};
+use transom_core::formatting::{self, Formatting};
 use transom_core::id::{ConversationId, MessageId, SenderId};
 use transom_core::identity::User;
 use transom_core::lane::{Lane, Road, lane};
 use transom_core::message::{Direction, Facts, Origin, Phase, Status};
+use transom_core::profile::Profile;
 use transom_core::template::Template;
 use transom_core::time::Timestamp;
 use transom_core::window::Channel;
@@ -77,6 +79,8 @@ pub struct Submitted {
     pub sent_as: SentAs,
     /// Whether it takes a place of the limit.
     pub counts: bool,
+    /// What of it the customer will not see, where its provider cannot show it.
+    pub notices: Vec<String>,
 }
 
 /// Everything that a decision is made from, read consistently.
@@ -102,6 +106,7 @@ impl SendContext {
         session: Option<&Session>,
         user: &User,
         content: &Content,
+        file: Option<&(Code, String)>,
         now: Timestamp,
     ) -> Decision {
         let consent = session.map(|s| s.consent.clone()).unwrap_or_default();
@@ -117,6 +122,7 @@ impl SendContext {
             consent: &consent,
             window: window.as_ref(),
             template: self.template.as_ref(),
+            file,
         };
         decide(&facts, content)
     }
@@ -143,13 +149,19 @@ impl App {
     /// and everything is safe to repeat with the same `message`.
     pub async fn submit(
         &self,
-        request: SendRequest,
+        mut request: SendRequest,
         now: Timestamp,
     ) -> Result<Submitted, AppError> {
         let resolved = self.resolve(&request.target).await?;
         let context = self.send_context(&resolved.sender, &request.content).await?;
+        if let Some(answered) = &request.reply_to {
+            self.known_answered(answered, &resolved).await?;
+        }
+        let profile = context.account.account.profile();
+        let file = self.look_at_file(&profile, &mut request.content).await;
         let (session, id) = self.place_of(&resolved, request.message.as_ref(), now).await?;
-        let decision = context.decide(Some(&session), &resolved.user, &request.content, now);
+        let decision =
+            context.decide(Some(&session), &resolved.user, &request.content, file.as_ref(), now);
         let message = new_message(&request, &context, &id, &decision, now);
         if session.begun_by.as_deref() == Some(id.sortable()) {
             self.tell_begun(&session).await?;
@@ -234,7 +246,20 @@ impl App {
             conversation: id.conversation(),
             sent_as: message.sent_as.unwrap_or(SentAs::Session),
             counts: message.counts,
+            notices: notices(&context.account.account.profile(), &message),
         })
+    }
+
+    /// A message that is answered must be one of the conversation's own.
+    async fn known_answered(&self, id: &MessageId, resolved: &Resolved) -> Result<(), AppError> {
+        let there = id.conversation();
+        let earlier = resolved.session.as_ref().and_then(|s| s.predecessor.as_ref());
+        if (there == resolved.conversation || earlier == Some(&there))
+            && self.store.message(id).await?.is_some()
+        {
+            return Ok(());
+        }
+        Err(Problem::not_found(format!("message `{id}` (`reply_to`) in this conversation")).into())
     }
 
     /// Puts a queued message's id into its queue. Failing is not an error: the message is
@@ -445,6 +470,22 @@ impl App {
         let found = self.store.message(id).await?.filter(|m| m.direction == Direction::Out);
         found.ok_or_else(|| Problem::not_found(format!("outbound message `{id}`")).into())
     }
+}
+
+/// What of a message its provider cannot show (M35, M46): said, instead of silently left out.
+fn notices(profile: &Profile, message: &Message) -> Vec<String> {
+    let name = profile.name;
+    let mut notices = Vec::new();
+    if message.reply_to.is_some() && !profile.reply_context {
+        notices.push(format!("{name} cannot quote: the customer sees the answer alone"));
+    }
+    if let Some(Content::Text { text }) = &message.content
+        && profile.formatting == Formatting::NewLines
+        && formatting::plain(text) != *text
+    {
+        notices.push(format!("{name} shows *bold*, _italics_ and ~struck~ as they are written"));
+    }
+    notices
 }
 
 fn resolved(sender: SenderRecord, session: Session) -> Result<Resolved, AppError> {

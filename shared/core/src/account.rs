@@ -2,7 +2,7 @@
 
 use crate::id::{AccountId, BrandId, PortfolioId, SenderId};
 use crate::identity::Phone;
-use crate::profile::Profile;
+use crate::profile::{Profile, ProfileChanges};
 use crate::template::Category;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,14 +40,10 @@ impl Provider {
         Self::ALL.into_iter().find(|p| p.as_str() == text)
     }
 
-    /// The rules of this provider for what is sent.
+    /// The rules of this provider for what is sent, before an account changes them.
     #[must_use]
-    pub const fn profile(self) -> Profile {
-        match self {
-            Self::Twilio => Profile::TWILIO,
-            Self::Gupshup => Profile::GUPSHUP,
-            Self::Meta => Profile::META,
-        }
+    pub fn profile(self) -> Profile {
+        Profile::of(self)
     }
 }
 
@@ -79,6 +75,21 @@ pub struct Account {
     pub portfolio: Option<PortfolioId>,
     /// The template categories that may be sent (D2: all by default).
     pub template_categories: BTreeSet<Category>,
+    /// What it changes of its provider's profile (D3-D6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileChanges>,
+}
+
+impl Account {
+    /// The rules for what is sent through this account.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        let own = Profile::of(self.provider);
+        match &self.profile {
+            None => own,
+            Some(changes) => own.changed(changes),
+        }
+    }
 }
 
 /// Whose places a sender's business-initiated conversations take (D11).

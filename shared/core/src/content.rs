@@ -1,5 +1,8 @@
 //! What a message holds, in both directions (M30, M31).
 
+use crate::interactive::Interactive;
+use crate::media::MediaKind;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -27,6 +30,20 @@ pub struct Media {
     /// The caption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
+    /// Whether the picture moves, where its bytes were looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub animated: Option<bool>,
+    /// Until when the provider keeps it, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Timestamp>,
+}
+
+impl Media {
+    /// The caption, unless it is empty.
+    #[must_use]
+    pub fn caption(&self) -> Option<&str> {
+        self.caption.as_deref().filter(|caption| !caption.is_empty())
+    }
 }
 
 /// One contact card.
@@ -101,6 +118,8 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
     },
+    /// Buttons or a list, outbound.
+    Interactive(Interactive),
     /// A template, outbound.
     Template(TemplateUse),
     /// A kind that this build does not send or understand; kept as it came (F6).
@@ -124,10 +143,29 @@ pub struct TemplateUse {
     /// The values of its placeholders.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
+    /// The file of its header, where its header is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<HeaderMedia>,
+}
+
+/// The file in a template's header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderMedia {
+    /// A picture, a film or a document.
+    #[serde(rename = "type")]
+    pub kind: MediaKind,
+    /// The file.
+    #[serde(flatten)]
+    pub media: Media,
+    /// Where the provider fills a header through a placeholder of the content, as Twilio does:
+    /// its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
 }
 
 /// The kinds of [`Content`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ContentKind {
     /// [`Content::Text`]
     Text,
@@ -149,10 +187,34 @@ pub enum ContentKind {
     Button,
     /// [`Content::List`]
     List,
+    /// [`Content::Interactive`]
+    Interactive,
     /// [`Content::Template`]
     Template,
     /// [`Content::Unsupported`]
     Unsupported,
+}
+
+impl ContentKind {
+    /// The kind as callers read it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Document => "document",
+            Self::Sticker => "sticker",
+            Self::Location => "location",
+            Self::Contacts => "contacts",
+            Self::Button => "button",
+            Self::List => "list",
+            Self::Interactive => "interactive",
+            Self::Template => "template",
+            Self::Unsupported => "unsupported",
+        }
+    }
 }
 
 impl Content {
@@ -170,13 +232,35 @@ impl Content {
             Self::Contacts { .. } => ContentKind::Contacts,
             Self::Button { .. } => ContentKind::Button,
             Self::List { .. } => ContentKind::List,
+            Self::Interactive(_) => ContentKind::Interactive,
             Self::Template(_) => ContentKind::Template,
             Self::Unsupported { .. } => ContentKind::Unsupported,
         }
     }
 
     /// The file that the content carries, where it carries one.
-    pub fn media_mut(&mut self) -> Option<&mut Media> {
+    #[must_use]
+    pub const fn media(&self) -> Option<&Media> {
+        match self {
+            Self::Image(m)
+            | Self::Video(m)
+            | Self::Audio(m)
+            | Self::Document(m)
+            | Self::Sticker(m) => Some(m),
+            Self::Contacts { file, .. } => file.as_ref(),
+            Self::Template(TemplateUse { header: Some(header), .. }) => Some(&header.media),
+            Self::Text { .. }
+            | Self::Location { .. }
+            | Self::Button { .. }
+            | Self::List { .. }
+            | Self::Interactive(_)
+            | Self::Template(_)
+            | Self::Unsupported { .. } => None,
+        }
+    }
+
+    /// The file that the content carries, to complete it.
+    pub const fn media_mut(&mut self) -> Option<&mut Media> {
         match self {
             Self::Image(m)
             | Self::Video(m)
@@ -184,10 +268,33 @@ impl Content {
             | Self::Document(m)
             | Self::Sticker(m) => Some(m),
             Self::Contacts { file, .. } => file.as_mut(),
+            Self::Template(TemplateUse { header: Some(header), .. }) => Some(&mut header.media),
             Self::Text { .. }
             | Self::Location { .. }
             | Self::Button { .. }
             | Self::List { .. }
+            | Self::Interactive(_)
+            | Self::Template(_)
+            | Self::Unsupported { .. } => None,
+        }
+    }
+
+    /// As which kind of file the content is checked: its own, or its template's header.
+    #[must_use]
+    pub const fn media_kind(&self) -> Option<MediaKind> {
+        match self {
+            Self::Image(_) => Some(MediaKind::Image),
+            Self::Video(_) => Some(MediaKind::Video),
+            Self::Audio(_) => Some(MediaKind::Audio),
+            Self::Document(_) => Some(MediaKind::Document),
+            Self::Sticker(_) => Some(MediaKind::Sticker),
+            Self::Template(TemplateUse { header: Some(header), .. }) => Some(header.kind),
+            Self::Text { .. }
+            | Self::Location { .. }
+            | Self::Contacts { .. }
+            | Self::Button { .. }
+            | Self::List { .. }
+            | Self::Interactive(_)
             | Self::Template(_)
             | Self::Unsupported { .. } => None,
         }
@@ -215,6 +322,7 @@ impl Content {
             | Self::Contacts { .. }
             | Self::Button { .. }
             | Self::List { .. }
+            | Self::Interactive(_)
             | Self::Unsupported { .. } => None,
         }
     }

@@ -7,7 +7,6 @@ use crate::consent::{Consent, OptIn};
 use crate::content::{Content, TemplateUse};
 use crate::id::BrandId;
 use crate::identity::User;
-use crate::profile::Profile;
 use crate::template::{Template, TemplateStatus};
 use crate::time::Timestamp;
 use crate::window::{Channel, Window};
@@ -36,6 +35,9 @@ pub struct Facts<'a> {
     pub window: Option<&'a Window>,
     /// The template that the content names, where the account has it.
     pub template: Option<&'a Template>,
+    /// Why the content's file cannot be had, where that was looked at: `media_url` or
+    /// `media_not_ready`, and what exactly.
+    pub file: Option<&'a (Code, String)>,
 }
 
 /// What a message is sent, and charged, as (M53-M56, M108).
@@ -143,7 +145,7 @@ fn brand_blocked(facts: &Facts<'_>) -> Option<Code> {
 }
 
 fn content_misfit(facts: &Facts<'_>, content: &Content) -> Vec<(Code, Option<String>)> {
-    let profile = facts.account.provider.profile();
+    let profile = facts.account.profile();
     let mut found = Vec::new();
     if !profile.sends_to_user_id && facts.user.phone().is_none() {
         found.push((Code::UserIdUnsupported, None));
@@ -154,39 +156,16 @@ fn content_misfit(facts: &Facts<'_>, content: &Content) -> Vec<(Code, Option<Str
             Some("a sender cannot write to its own number".to_owned()),
         ));
     }
-    found.extend(kind_misfit(&profile, content));
+    let misfit = profile.misfit(content);
+    // A file that cannot be had, or that is refused anyway and was not asked for, has no type that
+    // anybody knows; saying so too helps nobody.
+    let type_unknown = content.media().is_some_and(|media| media.content_type.is_none());
+    let unasked = type_unknown && (facts.file.is_some() || misfit.len() > 1);
+    let misfit = misfit.into_iter().filter(|(code, _)| !unasked || *code != Code::MediaType);
+    let sendable = profile.can_send(content);
+    let file = facts.file.filter(|_| sendable).cloned();
+    found.extend(file.into_iter().chain(misfit).map(|(code, detail)| (code, Some(detail))));
     found
-}
-
-fn kind_misfit(profile: &Profile, content: &Content) -> Option<(Code, Option<String>)> {
-    if let Content::Unsupported { kind, .. } = content {
-        return Some((
-            Code::ContentUnsupported,
-            Some(format!("{} sends no `{kind}`", profile.name)),
-        ));
-    }
-    if !profile.can_send(content) {
-        return Some((
-            Code::ContentUnsupported,
-            Some(format!("this kind is not sent through {}", profile.name)),
-        ));
-    }
-    let Content::Text { text } = content else {
-        return None;
-    };
-    if text.trim().is_empty() {
-        return Some((Code::TextEmpty, None));
-    }
-    let length = profile.text_length(text);
-    (length > profile.text_max).then(|| {
-        (
-            Code::TextTooLong,
-            Some(format!(
-                "the text has {length} characters as {} counts them, at most {} are allowed",
-                profile.name, profile.text_max
-            )),
-        )
-    })
 }
 
 /// Consent, then the template itself: a template to a user without consent is refused also

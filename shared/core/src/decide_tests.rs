@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::account::{LimitScope, Provider};
+use crate::content::Media;
 use crate::id::{AccountId, SenderId};
 use crate::identity::Phone;
+use crate::media::MediaKind;
 use crate::template::Category;
 use crate::window::Basis;
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ struct Case {
     consent: Consent,
     window: Option<Window>,
     template: Option<Template>,
+    file: Option<(Code, String)>,
     now: Timestamp,
 }
 
@@ -35,6 +38,7 @@ fn case() -> Case {
             state: AccountState::Active,
             portfolio: None,
             template_categories: Category::ALL.into_iter().collect(),
+            profile: None,
         },
         sender: Sender {
             id: SenderId::parse("support").unwrap(),
@@ -67,6 +71,7 @@ fn case() -> Case {
             body: "Order {{1}} is ready.".into(),
             provider_ref: Some("HX1".into()),
         }),
+        file: None,
         now: Timestamp::from_millis(HOUR),
     }
 }
@@ -88,6 +93,7 @@ impl Case {
             consent: &self.consent,
             window: self.window.as_ref(),
             template: self.template.as_ref(),
+            file: self.file.as_ref(),
         }
     }
 }
@@ -101,6 +107,7 @@ fn template() -> Content {
         name: "order".into(),
         language: None,
         variables: BTreeMap::from([("1".into(), "42".into())]),
+        header: None,
     })
 }
 
@@ -263,4 +270,39 @@ fn a_sender_does_not_write_to_itself() {
     let mut c = case();
     c.user = User::Phone(c.sender.phone.clone());
     assert_eq!(refused(&c.decide(&text())), Code::ContactInvalid);
+}
+
+#[test]
+fn m16_m17_each_kind_of_file_goes_out_in_the_window_and_not_after_it() {
+    let mut c = case();
+    let kinds = [
+        (MediaKind::Image, "image/png"),
+        (MediaKind::Video, "video/mp4"),
+        (MediaKind::Audio, "audio/amr"),
+        (MediaKind::Document, "application/pdf"),
+    ];
+    for (kind, content_type) in kinds {
+        let media = Media { content_type: Some(content_type.into()), ..Media::default() };
+        let content = kind.content(media);
+        c.now = Timestamp::from_millis(24 * HOUR - 1);
+        assert_eq!(c.decide(&content), SESSION, "{kind:?}");
+        c.now = Timestamp::from_millis(24 * HOUR);
+        assert_eq!(refused(&c.decide(&content)), Code::WindowExpired, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_had_is_told_once() {
+    let mut c = case();
+    c.file = Some((Code::MediaUrl, "HTTP 404".into()));
+    let image = MediaKind::Image.content(Media::default());
+    let Decision::Refuse(refusal) = c.decide(&image) else { panic!("sent") };
+    assert_eq!((refusal.code, refusal.also.as_slice()), (Code::MediaUrl, &[][..]));
+    let captioned = MediaKind::Document.content(Media {
+        caption: Some("bill".into()),
+        content_type: Some("text/html".into()),
+        ..Media::default()
+    });
+    let Decision::Refuse(refusal) = c.decide(&captioned) else { panic!("sent") };
+    assert_eq!(refusal.also, [Code::MediaType, Code::CaptionUnsupported]);
 }

@@ -24,16 +24,20 @@
 )]
 
 pub mod account;
+pub mod album;
 pub mod code;
 pub mod consent;
 pub mod content;
 pub mod decide;
 pub mod due;
 pub mod event;
+pub mod formatting;
 pub mod id;
 pub mod identity;
+pub mod interactive;
 pub mod lane;
 pub mod limit;
+pub mod media;
 pub mod message;
 pub mod profile;
 pub mod template;

@@ -1,12 +1,14 @@
 //! The World for tests: the whole house in memory on a clock that stands still, a subscriber
-//! that listens, and hands that do what customers, providers and callers do.
+//! that listens, a server of files, and hands that do what customers, providers and callers do.
 
 pub mod faults;
+pub mod files;
 mod record;
 pub mod subscriber;
 pub mod world;
 
 pub use faults::Script;
+pub use files::{FileHost, ServedFile};
 pub use record::recorded_actions;
 pub use subscriber::{Heard, Subscriber};
 pub use transom_local::sandbox::{

@@ -13,6 +13,9 @@
 pub mod gupshup;
 pub mod meta;
 pub mod twilio;
+mod vcard;
+
+pub use vcard::vcard;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -215,6 +218,12 @@ pub struct Outbound<'a> {
     pub content: &'a Content,
     /// The template's definition, when `content` is a template.
     pub template: Option<&'a Template>,
+    /// Where the provider fetches the content's file, when it has one (M41).
+    pub link: Option<&'a str>,
+    /// The provider's own id of the message that is answered.
+    pub context: Option<&'a str>,
+    /// Whether a preview of a text's first link is asked for (M40).
+    pub link_preview: bool,
     /// Our reference to this attempt.
     pub reference: &'a Reference,
     /// Where statuses are to be posted, without our reference.
@@ -242,6 +251,13 @@ impl std::fmt::Debug for ProviderRequest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unrenderable(pub String);
+
+impl Outbound<'_> {
+    /// The address of the content's file.
+    fn link(&self) -> Result<&str, Unrenderable> {
+        self.link.ok_or_else(|| Unrenderable("the message's file has no address".to_owned()))
+    }
+}
 
 /// What a provider's answer to a send means.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -65,6 +65,7 @@ impl Surroundings {
             consent: &session.consent,
             window: window.as_ref(),
             template: None,
+            file: None,
         })
     }
 }

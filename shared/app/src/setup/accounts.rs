@@ -11,6 +11,7 @@ use transom_core::account::{Account, AccountState, Provider};
 use transom_core::code::Code;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::{AccountId, PortfolioId};
+use transom_core::profile::ProfileChanges;
 use transom_core::template::Category;
 use transom_core::time::Timestamp;
 use transom_store::{AccountRecord, Sealed, Updated};
@@ -40,9 +41,13 @@ pub struct AccountBody {
     /// The template categories that may be sent; all by default.
     #[schema(value_type = Option<Vec<String>>)]
     pub template_categories: Option<BTreeSet<Category>>,
-    /// Overrides of the provider's profile. Not implemented yet.
+    /// What the account changes of its provider's profile; absent fields stay the provider's.
+    /// `base` (`twilio`, `gupshup`, `meta`: begin with that one's limits), `text_max`,
+    /// `text_unit` (`utf16`, `code_points`), `caption_max`, `formatting` (`full`, `new_lines`),
+    /// `link_preview`, `sends` (a list of kinds), `template_media`, `media` (for each of `image`,
+    /// `video`, `audio`, `document`, `sticker`: `types`, `max_bytes`, `caption`, `filename`).
     #[schema(value_type = Option<Object>)]
-    pub profile: Option<Value>,
+    pub profile: Option<ProfileChanges>,
     /// The provider's sandbox. Not implemented yet.
     pub sandbox: Option<bool>,
 }
@@ -72,6 +77,9 @@ pub struct AccountView {
     /// The template categories that may be sent.
     #[schema(value_type = Vec<String>)]
     pub template_categories: BTreeSet<Category>,
+    /// What it changes of its provider's profile.
+    #[schema(value_type = Option<Object>)]
+    pub profile: Option<ProfileChanges>,
     /// When it was last changed.
     pub updated_at: String,
 }
@@ -95,6 +103,7 @@ impl From<&AccountRecord> for AccountView {
             portfolio: account.portfolio.as_ref().map(ToString::to_string),
             api_base_url: record.api_base_url.clone(),
             template_categories: account.template_categories.clone(),
+            profile: account.profile.clone(),
             updated_at: record.updated_at.rfc3339(),
         }
     }
@@ -112,8 +121,8 @@ impl App {
         now: Timestamp,
     ) -> Result<AccountView, AppError> {
         let id = name("account", AccountId::parse(id))?;
-        if body.profile.is_some() {
-            return Err(not_yet("profile").into());
+        if let Some(profile) = &body.profile {
+            profile.check().map_err(|e| Problem::invalid(format!("`profile`: {e}")))?;
         }
         if body.sandbox == Some(true) {
             return Err(not_yet("sandbox").into());
@@ -135,6 +144,7 @@ impl App {
             state,
             portfolio: name("portfolio", portfolio)?,
             template_categories: body.template_categories.clone().unwrap_or_else(all),
+            profile: body.profile.clone(),
             id,
         };
         let credentials = self.seal_credentials(&account, body, known.as_ref())?;

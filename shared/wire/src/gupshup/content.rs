@@ -66,6 +66,7 @@ fn media(held: &Value) -> Option<Media> {
         content_type: json::text(held, "contentType"),
         filename: json::first_text(held, &["name", "filename"]),
         caption: json::text(held, "caption"),
+        kept_until: json::instant(held, "urlExpiry"),
         ..Media::default()
     })
 }

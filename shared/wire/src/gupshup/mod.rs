@@ -10,6 +10,7 @@ mod content;
 mod event;
 mod json;
 mod message;
+mod message_body;
 mod parse;
 mod party;
 mod render;

@@ -1,6 +1,7 @@
 //! A send as Gupshup's self-serve API wants it: a form with JSON in its fields. It takes no
 //! reference of ours and no address for statuses; those belong to the app's subscription.
 
+use super::message_body as message;
 use crate::{Outbound, ProviderRequest, Unrenderable};
 use serde::Serialize;
 use transom_core::content::{Content, TemplateUse};
@@ -29,8 +30,9 @@ struct TemplateMessage<'a> {
 /// Writes a send for Gupshup.
 ///
 /// # Errors
-/// [`Unrenderable`] for content other than texts and templates, for a user whose number is
-/// hidden, and for a template whose Gupshup id or one of whose values nobody has told us.
+/// [`Unrenderable`] for content that Gupshup has no form for, for a file without an address, for
+/// a user whose number is hidden, and for a template whose Gupshup id or one of whose values
+/// nobody has told us.
 pub fn render(
     app_name: &str,
     api_key: &str,
@@ -41,10 +43,6 @@ pub fn render(
         return refused("the account's api_key is empty or has characters that no header can hold");
     }
     let (path, field, value) = match outbound.content {
-        Content::Text { text } => {
-            let message = TextMessage { r#type: "text", text, preview_url: false };
-            (TEXT_PATH, "message", written(&message)?)
-        }
         Content::Template(used) => {
             let template = TemplateMessage {
                 id: template_id(outbound.template)?,
@@ -52,7 +50,12 @@ pub fn render(
             };
             (TEMPLATE_PATH, "template", written(&template)?)
         }
-        Content::Image(_)
+        Content::Text { text } => {
+            let preview_url = outbound.link_preview;
+            let message = TextMessage { r#type: "text", text, preview_url };
+            (TEXT_PATH, "message", written(&message)?)
+        }
+        other @ (Content::Image(_)
         | Content::Video(_)
         | Content::Audio(_)
         | Content::Document(_)
@@ -61,8 +64,9 @@ pub fn render(
         | Content::Contacts { .. }
         | Content::Button { .. }
         | Content::List { .. }
-        | Content::Unsupported { .. } => {
-            return refused("only texts and templates are sent through gupshup yet");
+        | Content::Interactive(_)
+        | Content::Unsupported { .. }) => {
+            (TEXT_PATH, "message", written(&message::of(other, outbound)?)?)
         }
     };
     let mut form = form_urlencoded::Serializer::new(String::new());
@@ -70,6 +74,9 @@ pub fn render(
     form.append_pair("source", outbound.from.digits());
     form.append_pair("destination", destination(outbound.to)?);
     form.append_pair(field, &value);
+    if let Content::Template(TemplateUse { header: Some(header), .. }) = outbound.content {
+        form.append_pair("message", &written(&message::in_header(header, outbound)?)?);
+    }
     form.append_pair("src.name", app_name);
     Ok(ProviderRequest {
         url: format!("{}{path}", base_url.trim_end_matches('/')),

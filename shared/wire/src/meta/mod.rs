@@ -6,6 +6,7 @@
 
 mod classify;
 mod codes;
+mod composed;
 mod content;
 mod envelope;
 mod explanations;

@@ -1,11 +1,13 @@
 //! Sends, as Meta wants them: one JSON body, with a bearer token.
 
+use super::composed::{self, Card, Composed};
 use crate::{Outbound, ProviderRequest, Unrenderable};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use transom_core::content::{Content, TemplateUse};
+use transom_core::content::{Content, HeaderMedia, Media, TemplateUse};
 use transom_core::identity::User;
+use transom_core::media::MediaKind;
 use transom_core::template::{Category, Template};
 
 /// The version of the API that is spoken unless the account's base URL names another, as in
@@ -22,16 +24,42 @@ struct Send<'a> {
     to: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipient: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Answered<'a>>,
     #[serde(flatten)]
     body: Body<'a>,
     biz_opaque_callback_data: String,
+}
+
+/// The message that is quoted.
+#[derive(Serialize)]
+struct Answered<'a> {
+    message_id: &'a str,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Body<'a> {
     Text { text: Text<'a> },
+    Image { image: File<'a> },
+    Video { video: File<'a> },
+    Audio { audio: File<'a> },
+    Document { document: File<'a> },
+    Sticker { sticker: File<'a> },
+    Location { location: Place<'a> },
+    Contacts { contacts: Vec<Card<'a>> },
+    Interactive { interactive: Composed<'a> },
     Template { template: Named<'a> },
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    latitude: &'a str,
+    longitude: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -68,14 +96,26 @@ struct Parameter<'a> {
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter_name: Option<&'a str>,
-    text: &'a str,
+    #[serde(flatten)]
+    value: Filling<'a>,
+}
+
+/// What fills a place: a text, or the header's file.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Filling<'a> {
+    Text(&'a str),
+    Image(File<'a>),
+    Video(File<'a>),
+    Document(File<'a>),
 }
 
 /// Writes a send for Meta. `base_url` may end with a version (`/v26.0`), which then counts.
 ///
 /// # Errors
-/// [`Unrenderable`] for content other than texts and templates, for a sender whose phone-number
-/// id nobody has told us, and for a template that cannot be addressed or filled.
+/// [`Unrenderable`] for content that Meta has no form for, for a file without an address, for a
+/// sender whose phone-number id nobody has told us, and for a template that cannot be addressed
+/// or filled.
 pub fn render(
     access_token: &str,
     base_url: &str,
@@ -91,6 +131,7 @@ pub fn render(
         recipient_type: "individual",
         to,
         recipient,
+        context: outbound.context.map(|message_id| Answered { message_id }),
         body: body(outbound)?,
         biz_opaque_callback_data: outbound.reference.to_string(),
     };
@@ -131,32 +172,57 @@ fn is_version(text: &str) -> bool {
 }
 
 fn body<'a>(outbound: &Outbound<'a>) -> Result<Body<'a>, Unrenderable> {
-    match outbound.content {
+    let file = |media: &'a Media| file(media, outbound);
+    Ok(match outbound.content {
         // Meta fetches a preview of the first link only when it is asked to.
-        Content::Text { text } => Ok(Body::Text { text: Text { body: text, preview_url: false } }),
-        Content::Template(used) => {
-            Ok(Body::Template { template: template(used, outbound.template, outbound.to)? })
+        Content::Text { text } => {
+            Body::Text { text: Text { body: text, preview_url: outbound.link_preview } }
         }
-        Content::Image(_)
-        | Content::Video(_)
-        | Content::Audio(_)
-        | Content::Document(_)
-        | Content::Sticker(_)
-        | Content::Location { .. }
-        | Content::Contacts { .. }
-        | Content::Button { .. }
-        | Content::List { .. }
-        | Content::Unsupported { .. } => {
-            Err(Unrenderable("only texts and templates are sent through meta yet".to_owned()))
+        Content::Image(media) => Body::Image { image: file(media)? },
+        Content::Video(media) => Body::Video { video: file(media)? },
+        Content::Audio(media) => Body::Audio { audio: file(media)? },
+        Content::Document(media) => Body::Document { document: file(media)? },
+        Content::Sticker(media) => Body::Sticker { sticker: file(media)? },
+        Content::Location { latitude, longitude, name, address } => Body::Location {
+            location: Place {
+                latitude,
+                longitude,
+                name: name.as_deref(),
+                address: address.as_deref(),
+            },
+        },
+        Content::Contacts { contacts, .. } => {
+            Body::Contacts { contacts: contacts.iter().map(composed::card).collect() }
         }
-    }
+        Content::Interactive(content) => {
+            Body::Interactive { interactive: composed::interactive(content) }
+        }
+        Content::Template(used) => Body::Template { template: template(used, outbound)? },
+        Content::Button { .. } | Content::List { .. } | Content::Unsupported { .. } => {
+            return Err(Unrenderable("this kind is not sent through meta".to_owned()));
+        }
+    })
 }
 
-fn template<'a>(
-    used: &'a TemplateUse,
-    defined: Option<&'a Template>,
-    to: &User,
-) -> Result<Named<'a>, Unrenderable> {
+/// A file by its address: Meta fetches it and keeps it for ten minutes.
+#[derive(Serialize)]
+struct File<'a> {
+    link: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caption: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename: Option<&'a str>,
+}
+
+fn file<'a>(media: &'a Media, outbound: &Outbound<'a>) -> Result<File<'a>, Unrenderable> {
+    let link = outbound
+        .link
+        .ok_or_else(|| Unrenderable("the message's file has no address".to_owned()))?;
+    Ok(File { link, caption: media.caption(), filename: media.filename.as_deref() })
+}
+
+fn template<'a>(used: &'a TemplateUse, outbound: &Outbound<'a>) -> Result<Named<'a>, Unrenderable> {
+    let (defined, to): (Option<&'a Template>, _) = (outbound.template, outbound.to);
     let language = defined.map(|template| template.language.as_str());
     let code = language.or(used.language.as_deref()).ok_or_else(|| {
         Unrenderable(format!(
@@ -173,6 +239,10 @@ fn template<'a>(
         ));
     }
     let mut components = Vec::new();
+    if let Some(header) = &used.header {
+        let parameters = vec![in_header(header, outbound)?];
+        components.push(Component { r#type: "header", sub_type: None, index: None, parameters });
+    }
     if !used.variables.is_empty() {
         let parameters = parameters(&used.name, &used.variables)?;
         components.push(Component { r#type: "body", sub_type: None, index: None, parameters });
@@ -220,5 +290,23 @@ fn code_button(variables: &BTreeMap<String, String>) -> Option<Component<'_>> {
 }
 
 const fn parameter<'a>(parameter_name: Option<&'a str>, text: &'a str) -> Parameter<'a> {
-    Parameter { r#type: "text", parameter_name, text }
+    Parameter { r#type: "text", parameter_name, value: Filling::Text(text) }
+}
+
+fn in_header<'a>(
+    header: &'a HeaderMedia,
+    outbound: &Outbound<'a>,
+) -> Result<Parameter<'a>, Unrenderable> {
+    let file = File { caption: None, ..file(&header.media, outbound)? };
+    let value = match header.kind {
+        MediaKind::Image => Filling::Image(File { filename: None, ..file }),
+        MediaKind::Video => Filling::Video(File { filename: None, ..file }),
+        MediaKind::Document => Filling::Document(file),
+        MediaKind::Audio | MediaKind::Sticker => {
+            return Err(Unrenderable(
+                "a template's header is an image, a video or a document".to_owned(),
+            ));
+        }
+    };
+    Ok(Parameter { r#type: header.kind.as_str(), parameter_name: None, value })
 }

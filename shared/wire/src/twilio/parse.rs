@@ -118,13 +118,10 @@ fn text(form: &Form) -> Option<Content> {
 
 fn file(form: &Form) -> Option<Content> {
     let media = Media {
-        media: None,
         url: Some(form.owned("MediaUrl0")?),
-        provider_media_id: None,
         content_type: form.owned("MediaContentType0"),
-        filename: None,
-        bytes: None,
         caption: form.owned("Body"),
+        ..Media::default()
     };
     let declared = media.content_type.as_deref().unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -7,14 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
-use transom_core::content::Content;
+use transom_core::content::{Content, TemplateUse};
 use transom_core::template::Template;
 
 /// Writes a send for Twilio.
 ///
 /// # Errors
-/// [`Unrenderable`] for content other than texts and templates, and for a template whose
-/// Twilio content SID nobody has told us.
+/// [`Unrenderable`] for content that Twilio has no form for, for a file without an address, and
+/// for a template whose Twilio content SID nobody has told us.
 pub fn render(
     account_sid: &str,
     auth_token: &str,
@@ -30,23 +30,46 @@ pub fn render(
         }
         Content::Template(used) => {
             form.append_pair("ContentSid", content_sid(outbound.template)?);
-            if !used.variables.is_empty() {
-                form.append_pair("ContentVariables", &json_object(&used.variables)?);
+            let variables = with_header(used, outbound)?;
+            if !variables.is_empty() {
+                form.append_pair("ContentVariables", &json_object(&variables)?);
             }
         }
-        Content::Image(_)
-        | Content::Video(_)
-        | Content::Audio(_)
-        | Content::Document(_)
-        | Content::Sticker(_)
-        | Content::Location { .. }
-        | Content::Contacts { .. }
-        | Content::Button { .. }
-        | Content::List { .. }
-        | Content::Unsupported { .. } => {
-            return Err(Unrenderable(
-                "only texts and templates are sent through twilio yet".to_owned(),
-            ));
+        Content::Interactive(made) => {
+            // Buttons and lists exist at Twilio as content resources only.
+            let sid = made.provider_ref.as_deref().filter(|sid| !sid.is_empty());
+            let sid = sid.ok_or_else(|| {
+                Unrenderable("twilio sends buttons and lists by their content SID only".to_owned())
+            })?;
+            form.append_pair("ContentSid", sid);
+            if !made.variables.is_empty() {
+                form.append_pair("ContentVariables", &json_object(&made.variables)?);
+            }
+        }
+        Content::Image(media)
+        | Content::Video(media)
+        | Content::Audio(media)
+        | Content::Document(media)
+        | Content::Sticker(media) => {
+            if let Some(caption) = media.caption() {
+                form.append_pair("Body", caption);
+            }
+            form.append_pair("MediaUrl", outbound.link()?);
+        }
+        // A vCard: Twilio has no fields for contact cards.
+        Content::Contacts { .. } => {
+            form.append_pair("MediaUrl", outbound.link()?);
+        }
+        Content::Location { latitude, longitude, name, address } => {
+            let place = format!("{latitude},{longitude}");
+            let label = name.as_deref().or(address.as_deref());
+            // Twilio wants a body beside the place.
+            form.append_pair("Body", label.unwrap_or(&place));
+            let label = label.map(|label| format!("|{label}")).unwrap_or_default();
+            form.append_pair("PersistentAction", &format!("geo:{place}{label}"));
+        }
+        Content::Button { .. } | Content::List { .. } | Content::Unsupported { .. } => {
+            return Err(Unrenderable("this kind is not sent through twilio".to_owned()));
         }
     }
     form.append_pair("StatusCallback", &status_callback(outbound.status_url, outbound.reference));
@@ -74,6 +97,26 @@ fn content_sid(template: Option<&Template>) -> Result<&str, Unrenderable> {
             template.name, template.language
         ))
     })
+}
+
+/// The variables, the header's file among them: at Twilio it stands in a placeholder of the
+/// content resource like any other.
+fn with_header(
+    used: &TemplateUse,
+    outbound: &Outbound<'_>,
+) -> Result<BTreeMap<String, String>, Unrenderable> {
+    let mut variables = used.variables.clone();
+    if let Some(header) = &used.header {
+        let name = header.variable.as_deref().filter(|name| !name.is_empty()).ok_or_else(|| {
+            Unrenderable(
+                "twilio fills a template's header through a placeholder of its content: name it \
+                 in `header.variable`"
+                    .to_owned(),
+            )
+        })?;
+        variables.insert(name.to_owned(), outbound.link()?.to_owned());
+    }
+    Ok(variables)
 }
 
 fn json_object(variables: &BTreeMap<String, String>) -> Result<String, Unrenderable> {

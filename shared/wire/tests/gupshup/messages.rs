@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use transom_core::content::{ContactCard, Content, Media};
 use transom_core::identity::User;
+use transom_core::time::Timestamp;
 use transom_wire::{Business, Item};
 
 const MEDIA: &str = "https://filemanager.gupshup.io/wa/11b2/wa/media/8f3c?download=false";
@@ -21,6 +22,8 @@ fn media(content_type: &str, caption: Option<&str>) -> Media {
         url: Some(MEDIA.to_owned()),
         content_type: Some(content_type.to_owned()),
         caption: caption.map(str::to_owned),
+        // `urlExpiry`
+        kept_until: Some(Timestamp::from_millis(1_764_237_600_000)),
         ..Media::default()
     }
 }

@@ -16,6 +16,9 @@ struct Send {
     to: User,
     content: Content,
     template: Option<Template>,
+    link: Option<&'static str>,
+    context: Option<&'static str>,
+    link_preview: bool,
 }
 
 impl Send {
@@ -26,6 +29,9 @@ impl Send {
             to: User::Phone(phone("+919876543210")),
             content,
             template: None,
+            link: None,
+            context: None,
+            link_preview: false,
         }
     }
 
@@ -36,6 +42,9 @@ impl Send {
             to: &self.to,
             content: &self.content,
             template: self.template.as_ref(),
+            link: self.link,
+            context: self.context,
+            link_preview: self.link_preview,
             reference: &Reference::parse(REFERENCE).unwrap(),
             status_url: "https://t.example/webhooks/meta/main",
         };
@@ -64,7 +73,7 @@ fn text(text: &str) -> Content {
 
 fn template(category: Category, variables: &[(&str, &str)]) -> Send {
     let variables = super::map(variables);
-    let used = TemplateUse { name: "order".to_owned(), language: None, variables };
+    let used = TemplateUse { name: "order".to_owned(), language: None, variables, header: None };
     Send {
         template: Some(Template {
             name: "order".to_owned(),
@@ -176,10 +185,11 @@ fn f17_a_sender_without_its_id_names_the_remedy() {
 }
 
 #[test]
-fn other_kinds_are_not_written_yet() {
+fn what_has_no_form_or_no_address_is_refused() {
     for content in [
         Content::Image(Media::default()),
         Content::Unsupported { kind: "poll".to_owned(), raw: BTreeMap::new() },
+        Content::Button { text: "Yes".to_owned(), payload: None },
     ] {
         assert!(Send::new(content).render().is_err());
     }

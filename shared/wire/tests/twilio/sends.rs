@@ -16,6 +16,9 @@ struct Send {
     to: User,
     content: Content,
     template: Option<Template>,
+    link: Option<&'static str>,
+    context: Option<&'static str>,
+    link_preview: bool,
 }
 
 impl Send {
@@ -27,6 +30,9 @@ impl Send {
             to: User::Phone(Phone::parse("+919876543210").unwrap()),
             content,
             template: None,
+            link: None,
+            context: None,
+            link_preview: false,
         }
     }
 
@@ -42,6 +48,9 @@ impl Send {
             to: &self.to,
             content: &self.content,
             template: self.template.as_ref(),
+            link: self.link,
+            context: self.context,
+            link_preview: self.link_preview,
             reference: &Reference::parse(REFERENCE).unwrap(),
             status_url: self.status_url,
         };
@@ -70,7 +79,12 @@ fn text(text: &str) -> Content {
 fn template(variables: &[(&str, &str)]) -> Send {
     let variables: BTreeMap<String, String> =
         variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let used = TemplateUse { name: "order".to_owned(), language: Some("en".to_owned()), variables };
+    let used = TemplateUse {
+        name: "order".to_owned(),
+        language: Some("en".to_owned()),
+        variables,
+        header: None,
+    };
     Send {
         template: Some(Template {
             name: "order".to_owned(),
@@ -148,10 +162,11 @@ fn the_account_cannot_leave_its_place_in_the_path() {
 }
 
 #[test]
-fn other_kinds_are_not_written_yet() {
+fn what_has_no_form_or_no_address_is_refused() {
     for content in [
         Content::Image(Media::default()),
         Content::Unsupported { kind: "poll".to_owned(), raw: BTreeMap::new() },
+        Content::Button { text: "Yes".to_owned(), payload: None },
     ] {
         assert!(Send::new(content).render().is_err());
     }

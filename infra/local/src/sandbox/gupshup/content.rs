@@ -38,7 +38,9 @@ impl Content {
                 check(!body.is_empty() && fits(body, TEXT_CHARS_MAX))?;
                 Ok(Self::plain(OutboxKind::Text, body))
             }
-            kind @ ("image" | "video" | "audio" | "file" | "sticker") => media(kind, &message),
+            kind @ ("image" | "video" | "audio" | "file" | "sticker" | "document") => {
+                media(kind, &message)
+            }
             "location" => {
                 check(degrees(&message["latitude"]) && degrees(&message["longitude"]))?;
                 Ok(Self::plain(OutboxKind::Location, text("name")))
