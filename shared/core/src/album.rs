@@ -84,12 +84,16 @@ mod tests {
     const PICTURE: Shown =
         Shown { author: Author::Customer, plain_picture: true, day: 0, seen: true };
 
+    fn found(messages: &[Shown]) -> Vec<(usize, usize)> {
+        albums(messages).into_iter().map(|album| (album.start, album.end)).collect()
+    }
+
     #[test]
     fn m44_neighbouring_pictures_are_an_album_from_four_on() {
-        assert_eq!(albums(&[PICTURE; 3]), []);
-        assert_eq!(albums(&[PICTURE; 4]), [0..4]);
-        assert_eq!(albums(&[PICTURE; 5]), [0..5]);
-        assert_eq!(albums(&[]), []);
+        assert_eq!(found(&[PICTURE; 3]), []);
+        assert_eq!(found(&[PICTURE; 4]), [(0, 4)]);
+        assert_eq!(found(&[PICTURE; 5]), [(0, 5)]);
+        assert_eq!(found(&[]), []);
     }
 
     #[test]
@@ -101,17 +105,17 @@ mod tests {
         let p = PICTURE;
         // A caption, and a message of the user or of another participant, stand between.
         for between in [captioned, other] {
-            assert_eq!(albums(&[p, p, between, p, p]), []);
-            assert_eq!(albums(&[p, p, p, p, between, p]), [0..4]);
+            assert_eq!(found(&[p, p, between, p, p]), []);
+            assert_eq!(found(&[p, p, p, p, between, p]), [(0, 4)]);
         }
         // The divider and the date header stand before the first that differs.
         for later in [unseen, tomorrow] {
-            assert_eq!(albums(&[p, p, later, later]), []);
-            assert_eq!(albums(&[p, p, p, p, later, later, later, later]), [0..4, 4..8]);
+            assert_eq!(found(&[p, p, later, later]), []);
+            assert_eq!(found(&[p, p, p, p, later, later, later, later]), [(0, 4), (4, 8)]);
         }
         // Pictures of another author are an album of their own.
         let ours = Shown { author: Author::Business, ..PICTURE };
-        assert_eq!(albums(&[p, p, p, p, ours, ours, ours, ours]), [0..4, 4..8]);
+        assert_eq!(found(&[p, p, p, p, ours, ours, ours, ours]), [(0, 4), (4, 8)]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl App {
 /// server says nothing, and must not contradict it.
 fn write_down(media: &mut Media, head: FileHead) -> Option<(Code, String)> {
     media.bytes = media.bytes.max(head.bytes);
-    let Some(served) = head.content_type else { return None };
+    let served = head.content_type?;
     let served_type = MediaType::read(&served);
     if served_type.is_unspecific() {
         return None;
