@@ -1,16 +1,17 @@
 //! Every reason for which a reply is blocked is entered and left through the API; history stays
 //! readable; a refused send makes no provider call and one durable event.
 
-use serde_json::{Value, json};
+use crate::every_provider::every_provider;
+use serde_json::json;
+use transom_core::account::Provider;
 use transom_core::time::Millis;
 use transom_testkit::World;
-use transom_testkit::world::{
-    ACCOUNT_SID, AUTH_TOKEN, CUSTOMER, NUMBER, sender_body, template_body,
-};
+use transom_testkit::world::{CUSTOMER, NUMBER, account_body, sender_body, template_body};
 
-async fn with_customer() -> World {
-    let world = World::start().await;
+async fn with_customer(provider: Provider) -> World {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
+    world.pass(Millis::from_seconds(1));
     world
 }
 
@@ -57,27 +58,27 @@ async fn assert_allowed(world: &World) {
     assert_eq!(world.message(&sent.text("id")).await["status"], "delivered");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m136_session_ended_brand_inactive() {
-    let world = with_customer().await;
+every_provider!(m136_session_ended_brand_inactive);
+async fn m136_session_ended_brand_inactive(provider: Provider) {
+    let world = with_customer(provider).await;
     world.put("/v1/brands/acme", json!({ "name": "Acme", "active": false })).await;
     assert_blocked(&world, "session_ended", "brand_inactive").await;
     world.put("/v1/brands/acme", json!({ "name": "Acme", "active": true })).await;
     assert_allowed(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m136_session_ended_brand_deleted() {
-    let world = with_customer().await;
+every_provider!(m136_session_ended_brand_deleted);
+async fn m136_session_ended_brand_deleted(provider: Provider) {
+    let world = with_customer(provider).await;
     assert!(world.delete("/v1/brands/acme").await.status < 300);
     assert_blocked(&world, "session_ended", "brand_deleted").await;
     world.put("/v1/brands/acme", json!({ "name": "Acme", "active": true })).await;
     assert_allowed(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m136_session_ended_brand_mismatch() {
-    let world = with_customer().await;
+every_provider!(m136_session_ended_brand_mismatch);
+async fn m136_session_ended_brand_mismatch(provider: Provider) {
+    let world = with_customer(provider).await;
     world.put("/v1/brands/other", json!({ "name": "Other", "active": true })).await;
     let mut sender = sender_body(NUMBER);
     sender["brand"] = json!("other");
@@ -87,18 +88,13 @@ async fn m136_session_ended_brand_mismatch() {
     assert_allowed(&world).await;
 }
 
-fn account() -> Value {
-    let credentials = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
-    json!({ "provider": "twilio", "credentials": credentials })
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m137_d1_integration_removed_and_added_again() {
-    let world = with_customer().await;
+every_provider!(m137_d1_integration_removed_and_added_again);
+async fn m137_d1_integration_removed_and_added_again(provider: Provider) {
+    let world = with_customer(provider).await;
     assert!(world.delete("/v1/accounts/tw").await.status < 300);
     assert_blocked(&world, "integration_removed", "integration_removed").await;
     // The same number through another account resumes its conversations.
-    assert!(world.put("/v1/accounts/again", account()).await.status < 300);
+    assert!(world.put("/v1/accounts/again", account_body(provider)).await.status < 300);
     let mut sender = sender_body(NUMBER);
     sender["account"] = json!("again");
     assert!(world.put("/v1/senders/front", sender).await.status < 300);
@@ -108,21 +104,22 @@ async fn m137_d1_integration_removed_and_added_again() {
     assert_eq!(sent.status, 202, "{}", sent.body);
     assert_eq!(sent.text("conversation"), id);
     world.settle().await;
-    assert_eq!(world.message(&sent.text("id")).await["status"], "delivered");
+    let message = world.message(&sent.text("id")).await;
+    assert_eq!(message["status"], "delivered", "{message} {:?}", world.sandbox().webhooks());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m137_the_same_account_put_again_restores() {
-    let world = with_customer().await;
+every_provider!(m137_the_same_account_put_again_restores);
+async fn m137_the_same_account_put_again_restores(provider: Provider) {
+    let world = with_customer(provider).await;
     world.delete("/v1/accounts/tw?because=removed").await;
     assert_blocked(&world, "integration_removed", "integration_removed").await;
-    assert!(world.put("/v1/accounts/tw", account()).await.status < 300);
+    assert!(world.put("/v1/accounts/tw", account_body(provider)).await.status < 300);
     assert_allowed(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m138_account_deactivated_and_reactivated() {
-    let world = with_customer().await;
+every_provider!(m138_account_deactivated_and_reactivated);
+async fn m138_account_deactivated_and_reactivated(provider: Provider) {
+    let world = with_customer(provider).await;
     assert!(world.post("/v1/accounts/tw/deactivate", json!({})).await.status < 300);
     assert_blocked(&world, "account_deactivated", "account_deactivated").await;
     // What customers write meanwhile is not lost.
@@ -131,33 +128,33 @@ async fn m138_account_deactivated_and_reactivated() {
     assert_allowed(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m138_account_deleted_is_final() {
-    let world = with_customer().await;
+every_provider!(m138_account_deleted_is_final);
+async fn m138_account_deleted_is_final(provider: Provider) {
+    let world = with_customer(provider).await;
     assert!(world.delete("/v1/accounts/tw?because=deleted").await.status < 300);
     assert_blocked(&world, "account_deactivated", "account_deleted").await;
     let refused = world.post("/v1/accounts/tw/activate", json!({})).await;
     assert_eq!((refused.status, refused.code()), (409, "account_deleted"));
     // A new account with the same number resumes.
-    assert!(world.put("/v1/accounts/new", account()).await.status < 300);
+    assert!(world.put("/v1/accounts/new", account_body(provider)).await.status < 300);
     let mut sender = sender_body(NUMBER);
     sender["account"] = json!("new");
     assert!(world.put("/v1/senders/support", sender).await.status < 300);
     assert_allowed(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m139_session_expired_and_reopened() {
-    let world = with_customer().await;
+every_provider!(m139_session_expired_and_reopened);
+async fn m139_session_expired_and_reopened(provider: Provider) {
+    let world = with_customer(provider).await;
     world.advance(Millis::from_hours(24)).await;
     assert_blocked(&world, "session_expired", "window_expired").await;
     world.customer_writes("Still there?").await;
     assert_allowed(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m139_m18_session_never_opened() {
-    let world = World::start().await;
+every_provider!(m139_m18_session_never_opened);
+async fn m139_m18_session_never_opened(provider: Provider) {
+    let world = World::of(provider).await;
     let refused = world.send("Hi").await;
     assert_eq!((refused.status, refused.code()), (409, "window_never_opened"));
     let conversation = world.conversation().await;
@@ -169,9 +166,9 @@ async fn m139_m18_session_never_opened() {
     assert_allowed(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m50_a_deleted_sender_interrupts_its_conversations() {
-    let world = with_customer().await;
+every_provider!(m50_a_deleted_sender_interrupts_its_conversations);
+async fn m50_a_deleted_sender_interrupts_its_conversations(provider: Provider) {
+    let world = with_customer(provider).await;
     assert!(world.delete("/v1/senders/support").await.status < 300);
     let conversation = world.conversation().await;
     assert_eq!(conversation["status"], "interrupted");
@@ -181,18 +178,13 @@ async fn m50_a_deleted_sender_interrupts_its_conversations() {
     assert_allowed(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_changes_between_queueing_and_the_call_is_asked_again() {
-    let world = World::start().await;
+every_provider!(what_changes_between_queueing_and_the_call_is_asked_again);
+async fn what_changes_between_queueing_and_the_call_is_asked_again(provider: Provider) {
+    let world = World::of(provider).await;
     assert!(world.opt_in(CUSTOMER).await.status < 300);
     // The queue is held back by a throttled first message.
     world.customer_writes("Hello").await;
-    world.sandbox().fail_next(transom_testkit::Fault::Status {
-        status: 429,
-        code: 20429,
-        retry_after_s: Some(60),
-        taken: false,
-    });
+    world.sandbox().fail_next(world.facts().throttles(60));
     let first = world.send("one").await;
     world.settle().await;
     assert_eq!(world.message(&first.text("id")).await["status"], "deferred");
@@ -205,16 +197,11 @@ async fn what_changes_between_queueing_and_the_call_is_asked_again() {
     assert_eq!(world.subscriber.of("message.refused").len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m80_an_opt_out_cancels_what_is_queued() {
-    let world = World::start().await;
+every_provider!(m80_an_opt_out_cancels_what_is_queued);
+async fn m80_an_opt_out_cancels_what_is_queued(provider: Provider) {
+    let world = World::of(provider).await;
     assert!(world.opt_in(CUSTOMER).await.status < 300);
-    world.sandbox().fail_next(transom_testkit::Fault::Status {
-        status: 429,
-        code: 20429,
-        retry_after_s: Some(600),
-        taken: false,
-    });
+    world.sandbox().fail_next(world.facts().throttles(600));
     let sent = world.send_template(CUSTOMER).await;
     assert_eq!(sent.status, 202, "{}", sent.body);
     world.settle().await;
@@ -232,18 +219,18 @@ async fn m80_an_opt_out_cancels_what_is_queued() {
     assert_eq!(world.send_template(CUSTOMER).await.code(), "opted_out");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m140_calls_are_refused_with_a_reason() {
-    let world = with_customer().await;
+every_provider!(m140_calls_are_refused_with_a_reason);
+async fn m140_calls_are_refused_with_a_reason(provider: Provider) {
+    let world = with_customer(provider).await;
     let body = json!({ "sender": "support", "to": CUSTOMER, "content": { "type": "call" } });
     let refused = world.post("/v1/messages", body).await;
     assert_eq!((refused.status, refused.code()), (422, "content_unsupported"));
     assert!(refused.text("detail").contains("call"), "{}", refused.body);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m51_a_template_that_is_not_approved_is_refused_by_its_state() {
-    let world = World::start().await;
+every_provider!(m51_a_template_that_is_not_approved_is_refused_by_its_state);
+async fn m51_a_template_that_is_not_approved_is_refused_by_its_state(provider: Provider) {
+    let world = World::of(provider).await;
     world.opt_in(CUSTOMER).await;
     let mut template = template_body();
     template["status"] = json!("paused");

@@ -1,6 +1,8 @@
 //! The rolling limit through the API (M20-M23).
 
+use crate::every_provider::{every_provider, heavy};
 use serde_json::json;
+use transom_core::account::Provider;
 use transom_core::time::Millis;
 use transom_testkit::World;
 use transom_testkit::world::{NUMBER, sender_body};
@@ -9,11 +11,15 @@ fn customer(n: usize) -> String {
     format!("+9198765{n:05}")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m21_six_hundred_parallel_templates_give_exactly_250() {
-    let world = World::start().await;
-    // Six hundred sends to a few more users than there are places, each consenting.
-    let users: Vec<String> = (0..600).map(customer).collect();
+every_provider!(m21_parallel_templates_fill_the_limit_exactly);
+async fn m21_parallel_templates_fill_the_limit_exactly(provider: Provider) {
+    let world = World::of(provider).await;
+    let limit = heavy(provider, 250, 25);
+    let mut sender = sender_body(NUMBER);
+    sender["messaging_limit"] = json!(limit);
+    world.put("/v1/senders/support", sender).await;
+    // Six hundred users, each consenting.
+    let users: Vec<String> = (0..heavy(provider, 600, 60)).map(customer).collect();
     for chunk in users.chunks(50) {
         let answers = futures::future::join_all(chunk.iter().map(|u| world.opt_in(u))).await;
         assert!(answers.iter().all(|a| a.status < 300));
@@ -26,33 +32,34 @@ async fn m21_six_hundred_parallel_templates_give_exactly_250() {
     for answer in &answers {
         *codes.entry((answer.status, answer.code().to_owned())).or_insert(0) += 1;
     }
-    assert_eq!(taken, 250, "{codes:?}");
+    assert_eq!(taken, limit, "{codes:?}");
     for answer in &refused {
         assert_eq!((answer.status, answer.code()), (429, "limit_reached"), "{}", answer.body);
         assert!(answer.body["retry_at"].is_string(), "{}", answer.body);
     }
     world.settle().await;
-    assert_eq!(world.sandbox().outbox().len(), 250);
-    let limit = world.get("/v1/senders/support/limit").await.body;
+    assert_eq!(world.sandbox().outbox().len(), limit);
+    let shown = world.get("/v1/senders/support/limit").await.body;
     assert_eq!(
-        (&limit["limit"], &limit["used"], &limit["remaining"]),
-        (&json!(250), &json!(250), &json!(0))
+        (&shown["limit"], &shown["used"], &shown["remaining"]),
+        (&json!(limit), &json!(limit), &json!(0))
     );
-    assert!(limit["next_free_at"].is_string());
+    assert!(shown["next_free_at"].is_string());
     assert!(!world.subscriber.of("limit.reached").is_empty());
     // M4, M20: replies go on.
-    world.writes(&users[599], NUMBER, "Hello").await;
-    assert_eq!(world.send_to(&users[599], "Hi").await.status, 202);
+    let [.., one, other] = users.as_slice() else { panic!("{users:?}") };
+    world.writes(other, NUMBER, "Hello").await;
+    assert_eq!(world.send_to(other, "Hi").await.status, 202);
     // After 24 hours by the clock all places are free.
     world.advance(Millis::from_hours(24)).await;
     let limit = world.get("/v1/senders/support/limit").await.body;
     assert_eq!(limit["used"], 0, "{limit}");
-    assert_eq!(world.send_template(&users[598]).await.status, 202);
+    assert_eq!(world.send_template(one).await.status, 202);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m21_a_place_is_free_again_after_exactly_24_hours() {
-    let world = World::start().await;
+every_provider!(m21_a_place_is_free_again_after_exactly_24_hours);
+async fn m21_a_place_is_free_again_after_exactly_24_hours(provider: Provider) {
+    let world = World::of(provider).await;
     let mut sender = sender_body(NUMBER);
     sender["messaging_limit"] = json!(1);
     world.put("/v1/senders/support", sender).await;
@@ -75,9 +82,9 @@ async fn m21_a_place_is_free_again_after_exactly_24_hours() {
     assert_eq!(world.send_template(&customer(1)).await.status, 202);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m23_a_template_inside_a_window_and_free_form_take_no_place() {
-    let world = World::start().await;
+every_provider!(m23_a_template_inside_a_window_and_free_form_take_no_place);
+async fn m23_a_template_inside_a_window_and_free_form_take_no_place(provider: Provider) {
+    let world = World::of(provider).await;
     let user = customer(1);
     world.opt_in(&user).await;
     world.writes(&user, NUMBER, "Hello").await;
@@ -89,20 +96,14 @@ async fn m23_a_template_inside_a_window_and_free_form_take_no_place() {
     assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d13_a_place_is_given_back_when_the_send_certainly_did_not_happen() {
-    let world = World::start().await;
+every_provider!(d13_a_place_is_given_back_when_the_send_certainly_did_not_happen);
+async fn d13_a_place_is_given_back_when_the_send_certainly_did_not_happen(provider: Provider) {
+    let world = World::of(provider).await;
     let used = async || world.get("/v1/senders/support/limit").await.body["used"].clone();
     for n in 0..3 {
         world.opt_in(&customer(n)).await;
     }
-    let refused = transom_testkit::Fault::Status {
-        status: 400,
-        code: 63024,
-        retry_after_s: None,
-        taken: false,
-    };
-    world.sandbox().fail_next(refused);
+    world.sandbox().fail_next(world.facts().refuses());
     world.send_template(&customer(0)).await;
     world.settle().await;
     assert_eq!(used().await, 0, "refused: given back");
@@ -115,36 +116,44 @@ async fn d13_a_place_is_given_back_when_the_send_certainly_did_not_happen() {
     world.settle().await;
     assert_eq!(used().await, 2);
     let sid = world.sandbox().outbox().last().unwrap().sid.clone();
-    world.sandbox().post_status(&sid, "failed", Some(63024)).await.unwrap();
+    world.report(&sid, "failed", Some(world.facts().no_whatsapp)).await;
     world.settle().await;
     assert_eq!(used().await, 1, "failed before delivery: given back");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m71_a_template_without_consent_is_refused() {
-    let world = World::start().await;
+every_provider!(m8_a_template_outside_the_window_counts_and_opens_nothing);
+async fn m8_a_template_outside_the_window_counts_and_opens_nothing(provider: Provider) {
+    let world = World::of(provider).await;
+    world.opt_in(&customer(1)).await;
+    let sent = world.send_template(&customer(1)).await;
+    assert_eq!(sent.body["counts_against_limit"], true, "{}", sent.body);
+    world.settle().await;
+    let message = world.message(&sent.text("id")).await;
+    assert_eq!(message["status"], "delivered", "{message} {:?}", world.sandbox().refused());
+    assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1);
+    assert_eq!(world.send_to(&customer(1), "Hi").await.code(), "window_never_opened");
+}
+
+every_provider!(m71_a_template_without_consent_is_refused);
+async fn m71_a_template_without_consent_is_refused(provider: Provider) {
+    let world = World::of(provider).await;
     let refused = world.send_template(&customer(1)).await;
     assert_eq!((refused.status, refused.code()), (409, "not_opted_in"));
     assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 0);
 }
 
+every_provider!(a_place_that_ages_out_in_the_queue_is_taken_again_before_the_call);
 /// A place may age out while its message waits: it is taken again just before the call, or the
 /// message is refused when none is free.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_place_that_ages_out_in_the_queue_is_taken_again_before_the_call() {
-    let world = World::start().await;
+async fn a_place_that_ages_out_in_the_queue_is_taken_again_before_the_call(provider: Provider) {
+    let world = World::of(provider).await;
     let mut sender = sender_body(NUMBER);
     sender["messaging_limit"] = json!(1);
     world.put("/v1/senders/support", sender).await;
     for n in 0..2 {
         world.opt_in(&customer(n)).await;
     }
-    let waits = transom_testkit::Fault::Status {
-        status: 429,
-        code: 20429,
-        retry_after_s: Some(86_400),
-        taken: false,
-    };
+    let waits = world.facts().throttles(86_400);
     world.sandbox().fail_next(waits);
     let first = world.send_template(&customer(0)).await.text("id");
     world.settle().await;
@@ -170,9 +179,9 @@ async fn a_place_that_ages_out_in_the_queue_is_taken_again_before_the_call() {
     assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_template_without_a_language_is_the_accounts_only_one() {
-    let world = World::start().await;
+every_provider!(a_template_without_a_language_is_the_accounts_only_one);
+async fn a_template_without_a_language_is_the_accounts_only_one(provider: Provider) {
+    let world = World::of(provider).await;
     world.opt_in(&customer(1)).await;
     let content = json!({
         "type": "template", "name": "order_ready", "variables": ["Asha", 42],
@@ -186,16 +195,11 @@ async fn a_template_without_a_language_is_the_accounts_only_one() {
     assert_eq!(message["content"]["language"], "en");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_window_that_opens_while_a_template_waits_frees_its_place() {
-    let world = World::start().await;
+every_provider!(a_window_that_opens_while_a_template_waits_frees_its_place);
+async fn a_window_that_opens_while_a_template_waits_frees_its_place(provider: Provider) {
+    let world = World::of(provider).await;
     world.opt_in(&customer(1)).await;
-    world.sandbox().fail_next(transom_testkit::Fault::Status {
-        status: 429,
-        code: 20429,
-        retry_after_s: Some(60),
-        taken: false,
-    });
+    world.sandbox().fail_next(world.facts().throttles(60));
     world.send_template(&customer(1)).await;
     world.settle().await;
     assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1);
@@ -205,9 +209,9 @@ async fn a_window_that_opens_while_a_template_waits_frees_its_place() {
     assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m80_an_opt_out_outweighs_a_consent_that_claims_a_later_time() {
-    let world = World::start().await;
+every_provider!(m80_an_opt_out_outweighs_a_consent_that_claims_a_later_time);
+async fn m80_an_opt_out_outweighs_a_consent_that_claims_a_later_time(provider: Provider) {
+    let world = World::of(provider).await;
     let path = format!("/v1/senders/support/contacts/{}/opt-in", customer(1));
     let ahead = world.now().plus(Millis::from_seconds(4)).rfc3339();
     assert!(world.put(&path, json!({ "source": "import", "at": ahead })).await.status < 300);

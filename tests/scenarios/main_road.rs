@@ -1,23 +1,27 @@
 //! The main road, end to end: a customer writes, the window opens, a reply goes out, its
 //! status returns, the window closes.
 
+use crate::every_provider::every_provider;
 use serde_json::json;
+use transom_core::account::Provider;
 use transom_core::time::Millis;
 use transom_testkit::World;
 use transom_testkit::world::CUSTOMER;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m1_m2_a_customer_writes_and_a_reply_reaches_him() {
-    let world = World::start().await;
-    world.customer_writes("Where is my order?").await;
+every_provider!(m1_m2_a_customer_writes_and_a_reply_reaches_him);
+async fn m1_m2_a_customer_writes_and_a_reply_reaches_him(provider: Provider) {
+    let world = World::of(provider).await;
+    let first = world.customer_writes("Where is my order?").await;
+    assert_eq!(first.spoken, None, "our answer to the webhook is not told to the customer");
     let conversation = world.conversation().await;
     assert_eq!(conversation["sender"], "support");
     assert_eq!(conversation["window"]["state"], "open");
-    assert_eq!(conversation["window"]["basis"], "receipt");
+    assert_eq!(conversation["window"]["basis"], world.facts().window_basis);
     assert_eq!(conversation["window"]["seconds_left"], 86_400);
     assert_eq!(conversation["reply"], json!({ "allowed": true }));
     assert_eq!(conversation["contact"]["phone"], CUSTOMER);
 
+    world.pass(Millis::from_seconds(1));
     let sent = world.send("On its way.").await;
     assert_eq!(sent.status, 202, "{}", sent.body);
     assert_eq!(sent.body["status"], "queued");
@@ -29,6 +33,7 @@ async fn m1_m2_a_customer_writes_and_a_reply_reaches_him() {
     assert_eq!(outbox.len(), 1, "one provider call");
     assert_eq!(outbox[0].body, "On its way.");
     assert_eq!(outbox[0].to, CUSTOMER);
+    assert_eq!(outbox[0].provider, provider.as_str());
     let message = world.message(&sent.text("id")).await;
     assert_eq!(message["status"], "delivered", "{message}");
     let statuses: Vec<&str> = message["statuses"]
@@ -54,9 +59,9 @@ async fn m1_m2_a_customer_writes_and_a_reply_reaches_him() {
     assert_eq!(items[1]["status"], "received");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn u6_the_window_is_about_to_close_and_closes_with_one_event_each() {
-    let world = World::start().await;
+every_provider!(u6_the_window_is_about_to_close_and_closes_with_one_event_each);
+async fn u6_the_window_is_about_to_close_and_closes_with_one_event_each(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
     world.advance(Millis::from_hours(24)).await;
     let expiring = world.subscriber.of("window.expiring");
@@ -75,9 +80,9 @@ async fn u6_the_window_is_about_to_close_and_closes_with_one_event_each() {
     assert_eq!(world.subscriber.of("window.expired").len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn u6_a_new_message_cancels_the_notice_that_was_due() {
-    let world = World::start().await;
+every_provider!(u6_a_new_message_cancels_the_notice_that_was_due);
+async fn u6_a_new_message_cancels_the_notice_that_was_due(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
     world.advance(Millis::from_hours(10)).await;
     world.customer_writes("Anybody there?").await;
@@ -88,9 +93,9 @@ async fn u6_a_new_message_cancels_the_notice_that_was_due() {
     assert_eq!(world.subscriber.of("window.expired").len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m13_the_state_is_expiring_before_it_is_expired() {
-    let world = World::start().await;
+every_provider!(m13_the_state_is_expiring_before_it_is_expired);
+async fn m13_the_state_is_expiring_before_it_is_expired(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
     let state = async || world.conversation().await["window"]["state"].as_str().unwrap().to_owned();
     world.advance(Millis::new(22 * 3_600_000 - 1)).await;
@@ -103,9 +108,9 @@ async fn m13_the_state_is_expiring_before_it_is_expired() {
     assert_eq!(state().await, "expired");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_event_is_signed_and_carries_its_id() {
-    let world = World::start().await;
+every_provider!(every_event_is_signed_and_carries_its_id);
+async fn every_event_is_signed_and_carries_its_id(provider: Provider) {
+    let world = World::of(provider).await;
     let made = world
         .put(
             "/v1/subscriptions/signed",
@@ -129,9 +134,9 @@ async fn every_event_is_signed_and_carries_its_id() {
     assert_eq!(heard[0].body["data"]["message"]["content"]["text"], "Hello");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscriber_that_fails_is_told_again_with_the_same_id() {
-    let world = World::start().await;
+every_provider!(a_subscriber_that_fails_is_told_again_with_the_same_id);
+async fn a_subscriber_that_fails_is_told_again_with_the_same_id(provider: Provider) {
+    let world = World::of(provider).await;
     world.subscriber.fail_next(2);
     world.customer_writes("Hello").await;
     world.settle().await;
@@ -149,9 +154,9 @@ async fn a_subscriber_that_fails_is_told_again_with_the_same_id() {
     assert_eq!(world.subscriber.of("message.received").len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscriber_that_stays_away_for_a_day_finds_the_delivery_parked() {
-    let world = World::start().await;
+every_provider!(a_subscriber_that_stays_away_for_a_day_finds_the_delivery_parked);
+async fn a_subscriber_that_stays_away_for_a_day_finds_the_delivery_parked(provider: Provider) {
+    let world = World::of(provider).await;
     world.subscriber.fail_next(100_000);
     world.customer_writes("Hello").await;
     world.advance(Millis::from_hours(27)).await;
@@ -163,9 +168,9 @@ async fn a_subscriber_that_stays_away_for_a_day_finds_the_delivery_parked() {
     assert_eq!(received.due_at, None, "nothing tries it again by itself");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m4_m20_a_window_takes_any_number_of_replies_whatever_the_limit() {
-    let world = World::start().await;
+every_provider!(m4_m20_a_window_takes_any_number_of_replies_whatever_the_limit);
+async fn m4_m20_a_window_takes_any_number_of_replies_whatever_the_limit(provider: Provider) {
+    let world = World::of(provider).await;
     let mut sender = transom_testkit::world::sender_body(transom_testkit::world::NUMBER);
     sender["messaging_limit"] = json!(0);
     assert_eq!(world.put("/v1/senders/support", sender).await.status, 200);
@@ -178,9 +183,9 @@ async fn m4_m20_a_window_takes_any_number_of_replies_whatever_the_limit() {
     assert_eq!(world.sandbox().outbox().len(), 40);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m10_u13_each_number_has_its_own_windows() {
-    let world = World::start().await;
+every_provider!(m10_u13_each_number_has_its_own_windows);
+async fn m10_u13_each_number_has_its_own_windows(provider: Provider) {
+    let world = World::of(provider).await;
     let other = transom_testkit::world::sender_body("+14155238887");
     assert!(world.put("/v1/senders/sales", other).await.status < 300);
     world.customer_writes("Hello").await;
@@ -191,9 +196,9 @@ async fn m10_u13_each_number_has_its_own_windows() {
     assert_eq!(world.send("Hi").await.status, 202);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_parked_delivery_is_replayed_by_an_operator() {
-    let world = World::start().await;
+every_provider!(a_parked_delivery_is_replayed_by_an_operator);
+async fn a_parked_delivery_is_replayed_by_an_operator(provider: Provider) {
+    let world = World::of(provider).await;
     world.subscriber.fail_next(100_000);
     world.customer_writes("Hello").await;
     world.advance(Millis::from_hours(27)).await;
@@ -218,9 +223,9 @@ async fn a_parked_delivery_is_replayed_by_an_operator() {
     assert_eq!(world.get("/v1/deliveries?state=lost").await.status, 400);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_conversation_is_opened_once_whoever_begins_it() {
-    let world = World::start().await;
+every_provider!(a_conversation_is_opened_once_whoever_begins_it);
+async fn a_conversation_is_opened_once_whoever_begins_it(provider: Provider) {
+    let world = World::of(provider).await;
     // Consent first, then the business writes, then the customer.
     assert!(world.opt_in(CUSTOMER).await.status < 300);
     world.settle().await;
@@ -237,13 +242,14 @@ async fn a_conversation_is_opened_once_whoever_begins_it() {
     assert_eq!(world.subscriber.of("conversation.opened").len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_names_our_message() {
-    let world = World::start().await;
+every_provider!(an_answer_names_our_message);
+async fn an_answer_names_our_message(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
     let sent = world.send("Which colour?").await.text("id");
     world.settle().await;
     let sid = world.sandbox().outbox()[0].sid.clone();
+    world.pass(Millis::from_seconds(1));
     let mut message =
         transom_testkit::PhoneMessage::text(CUSTOMER, transom_testkit::world::NUMBER, "Blue");
     message.reply_to = Some(sid);

@@ -1,34 +1,34 @@
 //! Order, one call per attempt, and the same key the same answer.
 
+use crate::every_provider::{every_provider, heavy};
 use serde_json::json;
+use transom_core::account::Provider;
 use transom_core::time::Millis;
 use transom_testkit::world::CUSTOMER;
 use transom_testkit::{Fault, World};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f14_five_hundred_sends_of_one_conversation_reach_the_provider_in_order() {
-    let world = World::start().await;
+every_provider!(f14_the_sends_of_one_conversation_reach_the_provider_in_order);
+async fn f14_the_sends_of_one_conversation_reach_the_provider_in_order(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
-    for n in 0..500 {
+    // Where a user is spared, 90 are enough for the provider to ask for patience.
+    let count = heavy(provider, 500, 90);
+    for n in 0..count {
         let sent = world.send(&format!("{n:03}")).await;
         assert_eq!(sent.status, 202, "{}", sent.body);
     }
     world.settle().await;
+    world.advance(Millis::from_seconds(900)).await;
     let bodies: Vec<String> = world.sandbox().outbox().into_iter().map(|e| e.body).collect();
-    let expected: Vec<String> = (0..500).map(|n| format!("{n:03}")).collect();
+    let expected: Vec<String> = (0..count).map(|n| format!("{n:03}")).collect();
     assert_eq!(bodies, expected);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f14_a_throttled_message_is_not_overtaken() {
-    let world = World::start().await;
+every_provider!(f14_a_throttled_message_is_not_overtaken);
+async fn f14_a_throttled_message_is_not_overtaken(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
-    world.sandbox().fail_next(Fault::Status {
-        status: 429,
-        code: 20429,
-        retry_after_s: Some(30),
-        taken: false,
-    });
+    world.sandbox().fail_next(world.facts().throttles(30));
     for n in 0..5 {
         world.send(&format!("{n}")).await;
         world.settle().await;
@@ -39,9 +39,9 @@ async fn f14_a_throttled_message_is_not_overtaken() {
     assert_eq!(bodies, ["0", "1", "2", "3", "4"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f5_a_lost_connection_is_unknown_and_never_repeated() {
-    let world = World::start().await;
+every_provider!(f5_a_lost_connection_is_unknown_and_never_repeated);
+async fn f5_a_lost_connection_is_unknown_and_never_repeated(provider: Provider) {
+    let world = World::of(provider).await;
     world.sandbox().set_autostatus(transom_testkit::AutoStatus::None);
     world.customer_writes("Hello").await;
     for fault in [Fault::DropAfterRequest, Fault::Garbage] {
@@ -58,12 +58,11 @@ async fn f5_a_lost_connection_is_unknown_and_never_repeated() {
     assert_eq!(world.conversation().await["undelivered"], 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f9_a_retry_is_a_new_attempt_and_clears_nothing_by_itself() {
-    let world = World::start().await;
+every_provider!(f9_a_retry_is_a_new_attempt_and_clears_nothing_by_itself);
+async fn f9_a_retry_is_a_new_attempt_and_clears_nothing_by_itself(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
-    let fault = Fault::Status { status: 400, code: 63024, retry_after_s: None, taken: false };
-    world.sandbox().fail_next(fault);
+    world.sandbox().fail_next(world.facts().refuses());
     let id = world.send("Hi").await.text("id");
     world.settle().await;
     assert_eq!(world.message(&id).await["status"], "failed");
@@ -79,9 +78,9 @@ async fn f9_a_retry_is_a_new_attempt_and_clears_nothing_by_itself() {
     assert_eq!((again.status, again.code()), (409, "not_retryable"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_key_gives_the_same_answer_and_one_call() {
-    let world = World::start().await;
+every_provider!(the_same_key_gives_the_same_answer_and_one_call);
+async fn the_same_key_gives_the_same_answer_and_one_call(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
     let content = json!({ "type": "text", "text": "once" });
     let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
@@ -108,9 +107,9 @@ async fn the_same_key_gives_the_same_answer_and_one_call() {
     assert_ne!(later.body["id"], first.body["id"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn e7_parallel_first_requests_with_one_key_make_one_message() {
-    let world = World::start().await;
+every_provider!(e7_parallel_first_requests_with_one_key_make_one_message);
+async fn e7_parallel_first_requests_with_one_key_make_one_message(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
     let content = json!({ "type": "text", "text": "once" });
     let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
@@ -125,9 +124,9 @@ async fn e7_parallel_first_requests_with_one_key_make_one_message() {
     assert_eq!(world.sandbox().outbox().len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_with_a_key_is_repeated_and_kept_once() {
-    let world = World::start().await;
+every_provider!(a_refusal_with_a_key_is_repeated_and_kept_once);
+async fn a_refusal_with_a_key_is_repeated_and_kept_once(provider: Provider) {
+    let world = World::of(provider).await;
     let content = json!({ "type": "text", "text": "Hi" });
     let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
     let headers = [("idempotency-key", "k")];
@@ -141,16 +140,11 @@ async fn a_refusal_with_a_key_is_repeated_and_kept_once() {
     assert_eq!(world.messages(conversation["id"].as_str().unwrap()).await.len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queued_message_is_cancelled_before_its_call() {
-    let world = World::start().await;
+every_provider!(a_queued_message_is_cancelled_before_its_call);
+async fn a_queued_message_is_cancelled_before_its_call(provider: Provider) {
+    let world = World::of(provider).await;
     world.customer_writes("Hello").await;
-    world.sandbox().fail_next(Fault::Status {
-        status: 429,
-        code: 20429,
-        retry_after_s: Some(600),
-        taken: false,
-    });
+    world.sandbox().fail_next(world.facts().throttles(600));
     let id = world.send("Hi").await.text("id");
     world.settle().await;
     let cancelled = world.post(&format!("/v1/messages/{id}/cancel"), json!({})).await;

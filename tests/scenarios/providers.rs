@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use transom_core::account::Provider;
-use transom_core::time::Millis;
 use transom_testkit::world::{CUSTOMER, NUMBER};
-use transom_testkit::{AutoStatus, Fault, PhoneContent, PhoneMessage, World};
+use transom_testkit::{AutoStatus, PhoneContent, PhoneMessage, World};
 
 /// The provider's own refusal of a recipient who has no WhatsApp, and of a closed window.
 fn codes(provider: Provider) -> (u32, &'static str, u32) {
@@ -12,34 +11,6 @@ fn codes(provider: Provider) -> (u32, &'static str, u32) {
         Provider::Twilio => (63024, "undelivered", 63016),
         Provider::Meta => (131_026, "failed", 131_047),
         Provider::Gupshup => (1002, "failed", 470),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m15_a_customer_writes_a_reply_goes_out_its_status_returns_the_window_closes() {
-    for provider in Provider::ALL {
-        let world = World::of(provider).await;
-        let first = world.customer_writes("Where is my order?").await;
-        assert_eq!(first.spoken, None, "{provider:?}: our answer is not sent on to the customer");
-        let conversation = world.conversation().await;
-        assert_eq!(conversation["window"]["state"], "open", "{provider:?}");
-        let basis = if provider == Provider::Meta { "user_time" } else { "receipt" };
-        assert_eq!(conversation["window"]["basis"], basis, "{provider:?}");
-        let sent = world.send("On its way.").await;
-        assert_eq!(sent.status, 202, "{provider:?}: {}", sent.body);
-        world.settle().await;
-        let outbox = world.sandbox().outbox();
-        assert_eq!(outbox.len(), 1, "{provider:?}: {:?}", world.sandbox().refused());
-        assert_eq!((outbox[0].body.as_str(), outbox[0].to.as_str()), ("On its way.", CUSTOMER));
-        assert_eq!(outbox[0].provider, provider.as_str());
-        let message = world.message(&sent.text("id")).await;
-        assert_eq!(message["status"], "delivered", "{provider:?}: {message}");
-        world.advance(Millis::from_hours(24)).await;
-        assert_eq!(world.subscriber.of("window.expiring").len(), 1, "{provider:?}");
-        assert_eq!(world.subscriber.of("window.expired").len(), 1, "{provider:?}");
-        assert_eq!(world.send("Late").await.code(), "window_expired", "{provider:?}");
-        world.customer_writes("Again").await;
-        assert_eq!(world.send("Soon").await.status, 202, "{provider:?}");
     }
 }
 
@@ -69,23 +40,6 @@ async fn f5_redeliveries_and_parallel_firsts_are_taken_once() {
         assert_eq!(counts, [1, 40], "{provider:?}");
         assert_eq!(world.subscriber.of("conversation.opened").len(), 2, "{provider:?}");
         assert_eq!(world.subscriber.of("message.received").len(), 41, "{provider:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m8_a_template_outside_the_window_counts_and_opens_nothing() {
-    for provider in Provider::ALL {
-        let world = World::of(provider).await;
-        assert_eq!(world.send_template(CUSTOMER).await.code(), "not_opted_in", "{provider:?}");
-        world.opt_in(CUSTOMER).await;
-        let sent = world.send_template(CUSTOMER).await;
-        assert_eq!(sent.body["counts_against_limit"], true, "{provider:?}: {}", sent.body);
-        world.settle().await;
-        let message = world.message(&sent.text("id")).await;
-        let refused = world.sandbox().refused();
-        assert_eq!(message["status"], "delivered", "{provider:?}: {message} {refused:?}");
-        assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1, "{provider:?}");
-        assert_eq!(world.send("Hi").await.code(), "window_never_opened", "{provider:?}");
     }
 }
 
@@ -145,21 +99,6 @@ async fn f3_a_status_that_comes_before_the_sends_answer_is_joined() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f5_a_lost_connection_is_unknown_for_every_provider() {
-    for provider in Provider::ALL {
-        let world = World::of(provider).await;
-        world.sandbox().set_autostatus(AutoStatus::None);
-        world.customer_writes("Hello").await;
-        world.sandbox().fail_next(Fault::DropAfterRequest);
-        let id = world.send("once").await.text("id");
-        world.settle().await;
-        world.advance(Millis::from_hours(1)).await;
-        assert_eq!(world.message(&id).await["status"], "unknown", "{provider:?}");
-        assert_eq!(world.sandbox().outbox().len(), 1, "{provider:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_providers_closed_window_closes_ours() {
     for provider in Provider::ALL {
         let (_, failed, code) = codes(provider);
@@ -173,23 +112,6 @@ async fn the_providers_closed_window_closes_ours() {
         world.settle().await;
         assert_eq!(world.message(&id).await["status"], "failed", "{provider:?}");
         assert_eq!(world.conversation().await["window"]["state"], "expired", "{provider:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f14_sends_of_one_conversation_keep_their_order() {
-    for provider in Provider::ALL {
-        let world = World::of(provider).await;
-        world.customer_writes("Hello").await;
-        // Meta lets 45 messages to one user pass at once.
-        let expected: Vec<String> = (0..40).map(|n| format!("{n:03}")).collect();
-        for text in &expected {
-            assert_eq!(world.send(text).await.status, 202);
-        }
-        world.settle().await;
-        world.advance(Millis::from_seconds(900)).await;
-        let bodies: Vec<String> = world.sandbox().outbox().into_iter().map(|e| e.body).collect();
-        assert_eq!(bodies, expected, "{provider:?}");
     }
 }
 

@@ -17,7 +17,10 @@ impl House {
     pub async fn sync_sandbox(&self) -> Result<()> {
         let operator = self.operator();
         let mut known = BTreeMap::new();
-        for record in operator.store.accounts().await? {
+        let mut accounts = operator.store.accounts().await?;
+        // A provider knows one address for webhooks: that of the account that is in use.
+        accounts.sort_by_key(|r| matches!(r.account.state, AccountState::Active));
+        for record in accounts {
             if matches!(record.account.state, AccountState::Deleted) {
                 continue;
             }

@@ -1,12 +1,15 @@
 //! The World for tests: the whole house in memory on a clock that stands still, a subscriber
 //! that listens, a server of files, and hands that do what customers, providers and callers do.
 
+pub mod facts;
 pub mod faults;
 pub mod files;
 mod record;
 pub mod subscriber;
+pub mod webhook;
 pub mod world;
 
+pub use facts::{Facts, facts};
 pub use faults::Script;
 pub use files::{FileHost, ServedFile};
 pub use record::recorded_actions;
@@ -15,4 +18,5 @@ pub use transom_local::sandbox::{
     AutoStatus, Fault, PhoneContent, PhoneMessage, sign_twilio as sign,
 };
 pub use transom_local::transport::WireFault;
+pub use webhook::{Payload, Signed, Webhook};
 pub use world::{Answer, World, WorldPlan};

@@ -1,6 +1,6 @@
 //! The World: one house per test, in memory, on a clock that stands still.
 
-use crate::Subscriber;
+use crate::{Facts, Signed, Subscriber, Webhook, facts};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -68,6 +68,8 @@ pub struct World {
     pub url: String,
     /// The administrator's key.
     pub key: String,
+    /// The provider of the usual account.
+    pub provider: Provider,
     /// The subscriber, to everything, as subscription `all`.
     pub subscriber: Subscriber,
     http: reqwest::Client,
@@ -160,21 +162,19 @@ impl World {
         let subscriber = Subscriber::start().await?;
         let http = reqwest::Client::builder().no_proxy().build()?;
         let usual_template = plan.template.is_none() && plan.binaries.is_none();
-        let world = Self { house, url, key, subscriber, http, usual_template, server };
+        let provider = plan.provider.unwrap_or(Provider::Twilio);
+        let world = Self { house, url, key, provider, subscriber, http, usual_template, server };
         if !plan.bare {
-            world.set_up(plan.provider.unwrap_or(Provider::Twilio)).await?;
+            world.set_up().await?;
         }
         Ok(world)
     }
 
-    async fn set_up(&self, provider: Provider) -> Result<()> {
+    async fn set_up(&self) -> Result<()> {
         let hook = self.subscriber.url.clone();
         let calls: [(&str, Value); 5] = [
             ("/v1/brands/acme", json!({ "name": "Acme", "active": true })),
-            (
-                "/v1/accounts/tw",
-                json!({ "provider": provider.as_str(), "credentials": credentials(provider) }),
-            ),
+            ("/v1/accounts/tw", account_body(self.provider)),
             ("/v1/senders/support", sender_body(NUMBER)),
             ("/v1/accounts/tw/templates/order_ready", template_body()),
             ("/v1/subscriptions/all", json!({ "url": hook, "events": [] })),
@@ -304,6 +304,80 @@ impl World {
         answer
     }
 
+    /// What differs at the provider of this World.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        facts(self.provider)
+    }
+
+    /// Where the usual account's provider posts messages, or statuses where it has an address of
+    /// its own for them: `webhooks` or `status`.
+    #[must_use]
+    pub fn path(&self, road: &str) -> String {
+        format!("/{road}/{}/tw", self.provider.as_str())
+    }
+
+    /// A customer writes, and his webhook is not posted but handed over.
+    ///
+    /// # Panics
+    /// When the pretend provider has no such number.
+    #[must_use]
+    pub fn inbound(&self, message: PhoneMessage) -> Webhook {
+        #[expect(clippy::expect_used, reason = "a test cannot go on without its customer")]
+        let parcel = self.sandbox().phone_compose(message).expect("the webhook is composed");
+        Webhook::of(self.provider, &self.url, signing_secret(self.provider), &parcel)
+    }
+
+    /// The usual customer's text, handed over.
+    #[must_use]
+    pub fn inbound_text(&self, text: &str) -> Webhook {
+        self.inbound(PhoneMessage::text(CUSTOMER, NUMBER, text))
+    }
+
+    /// A status of a message that was sent, handed over. `failed` is put into the provider's own
+    /// word.
+    ///
+    /// # Panics
+    /// When no such message was sent.
+    #[must_use]
+    pub fn status(&self, sid: &str, status: &str, code: Option<u32>) -> Webhook {
+        let word = self.word(status);
+        #[expect(clippy::expect_used, reason = "a test cannot go on without its status")]
+        let parcel = self
+            .sandbox()
+            .status_compose(sid, word, code)
+            .expect("the message is known")
+            .expect("its statuses are wanted");
+        Webhook::of(self.provider, &self.url, signing_secret(self.provider), &parcel)
+    }
+
+    /// The provider reports a status, and it is taken. `failed` is put into the provider's own
+    /// word.
+    ///
+    /// # Panics
+    /// When it is not taken.
+    pub async fn report(&self, sid: &str, status: &str, code: Option<u32>) {
+        let answer = self.post_webhook(&self.status(sid, status, code)).await;
+        assert_eq!(answer.status, 200, "{status} is taken: {}", answer.body);
+    }
+
+    fn word<'a>(&self, status: &'a str) -> &'a str {
+        if status == "failed" { self.facts().failed } else { status }
+    }
+
+    /// Signs a webhook and posts it.
+    pub async fn post_webhook(&self, webhook: &Webhook) -> Answer {
+        self.post_signed(&webhook.signed(&self.url)).await
+    }
+
+    /// Posts a webhook that was signed, or forged, before.
+    pub async fn post_signed(&self, signed: &Signed) -> Answer {
+        let headers: Vec<(&str, &str)> =
+            signed.signature.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let body = Some(signed.body.clone());
+        self.raw("", "POST", &signed.path, signed.content_type, body, &headers).await
+    }
+
     /// Posts a signed form to an account's webhook (or any other path of it).
     pub async fn signed(&self, path: &str, form: &[(String, String)]) -> Answer {
         let url = format!("{}{path}", self.url);
@@ -387,6 +461,12 @@ impl World {
         self.house.settle().await.context("the world").expect("the world becomes quiet");
     }
 
+    /// Moves the clock forward and runs nothing: a moment passes. Meta tells times in whole
+    /// seconds, so what is to be later there is a second later.
+    pub fn pass(&self, by: Millis) {
+        self.house.clock().advance_to(self.now().plus(by));
+    }
+
     /// Moves the clock forward, and runs what becomes due.
     ///
     /// # Panics
@@ -409,14 +489,40 @@ pub fn credentials(provider: Provider) -> Value {
         Provider::Twilio => json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN }),
         Provider::Meta => json!({
             "access_token": "access-token-of-the-usual-account",
-            "app_secret": "app-secret-of-the-usual-account",
+            "app_secret": signing_secret(provider),
             "verify_token": "verify-token-of-the-usual-account",
         }),
         Provider::Gupshup => json!({
             "app_name": "UsualApp",
             "api_key": "api-key-of-the-usual-account",
-            "webhook_token": "webhook-token-of-the-usual-account",
+            "webhook_token": signing_secret(provider),
         }),
+    }
+}
+
+/// The usual account, as it is set up at a provider.
+#[must_use]
+pub fn account_body(provider: Provider) -> Value {
+    json!({ "provider": provider.as_str(), "credentials": credentials(provider) })
+}
+
+/// The name of the credential that signs a provider's webhooks.
+#[must_use]
+pub const fn secret_name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Twilio => "auth_token",
+        Provider::Meta => "app_secret",
+        Provider::Gupshup => "webhook_token",
+    }
+}
+
+/// What signs the usual account's webhooks.
+#[must_use]
+pub const fn signing_secret(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Twilio => AUTH_TOKEN,
+        Provider::Meta => "app-secret-of-the-usual-account",
+        Provider::Gupshup => "webhook-token-of-the-usual-account",
     }
 }
 

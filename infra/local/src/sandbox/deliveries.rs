@@ -81,7 +81,8 @@ pub(super) async fn deliver(
     })
 }
 
-fn parcel(state: &State, delivery: &Delivery) -> Result<Parcel, SandboxError> {
+/// A delivery, addressed and signed.
+pub(super) fn parcel(state: &State, delivery: &Delivery) -> Result<Parcel, SandboxError> {
     let business = delivery.told.first().map_or("", |told| told.business.as_str());
     let (url, headers) = match delivery.provider {
         Provider::Meta => meta::inbound_address(&state.meta, business, &delivery.body),

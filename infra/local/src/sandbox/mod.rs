@@ -45,6 +45,7 @@ pub use gupshup::{GupshupAccount, GupshupShape};
 pub use meta::{MetaAccount, meta_batch, sign_meta};
 pub use outbox::{OutboxEntry, OutboxKind, RefusedSend};
 pub use phone::{PhoneAnswer, PhoneContent, PhoneMedia, PhoneMessage, Referral};
+pub use post::Parcel;
 pub use threads::{Direction, PhoneState, ThreadEntry, WINDOW_MS};
 pub use twilio::{TemplateStatus, TwilioAccount, inbound_form, sign_twilio};
 pub use webhooks::PostedWebhook;

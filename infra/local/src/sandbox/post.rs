@@ -48,13 +48,17 @@ pub(super) struct PostAnswer {
     pub(super) body: String,
 }
 
-/// One webhook on its way. `headers` carry the provider's signature.
-#[derive(Debug)]
-pub(super) struct Parcel {
-    pub(super) url: String,
-    pub(super) content_type: &'static str,
-    pub(super) body: Bytes,
-    pub(super) headers: Vec<(&'static str, String)>,
+/// One webhook on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// Where it goes, and what Twilio signs.
+    pub url: String,
+    /// The type of its body.
+    pub content_type: &'static str,
+    /// Its bytes.
+    pub body: Bytes,
+    /// The provider's signature and whatever else it adds.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Parcel {

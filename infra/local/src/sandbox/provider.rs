@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    PhoneAnswer, PhoneMessage, Sandbox, SandboxError, State, address, deliveries, gupshup, meta,
+    Parcel, PhoneAnswer, PhoneMessage, Sandbox, SandboxError, State, address, deliveries, gupshup,
+    meta,
 };
 
 /// The pretend providers.
@@ -63,15 +64,32 @@ impl Sandbox {
     /// business number is posted. An `Err` of [`SandboxError::NotReached`] carries the id under
     /// which it can be sent again.
     pub async fn phone_send(&self, message: PhoneMessage) -> Result<PhoneAnswer, SandboxError> {
+        let sid = self.enter(message)?;
+        self.phone_resend(&sid).await
+    }
+
+    /// The customer writes, but his webhook is handed over instead of posted: to be posted in
+    /// another order, changed, or more than once.
+    pub fn phone_compose(&self, message: PhoneMessage) -> Result<Parcel, SandboxError> {
+        let sid = self.enter(message)?;
+        let state = self.state();
+        let Some(delivery) = state.received.get(&sid).cloned() else {
+            drop(state);
+            return self.compose_twilio(&sid);
+        };
+        deliveries::parcel(&state, &delivery)
+    }
+
+    /// Enters the message at the provider that serves the business number, and answers its id.
+    fn enter(&self, message: PhoneMessage) -> Result<String, SandboxError> {
         let business = address::bare(&message.to);
         let provider = self.state().numbers.get(&business).copied();
-        let sid = match provider {
-            Some(Provider::Twilio) => self.enter_twilio(message)?,
-            Some(Provider::Meta) => meta::enter(self, vec![message])?,
-            Some(Provider::Gupshup) => gupshup::enter(self, message)?,
-            None => return Err(SandboxError::UnknownNumber(business)),
-        };
-        self.phone_resend(&sid).await
+        match provider {
+            Some(Provider::Twilio) => self.enter_twilio(message),
+            Some(Provider::Meta) => meta::enter(self, vec![message]),
+            Some(Provider::Gupshup) => gupshup::enter(self, message),
+            None => Err(SandboxError::UnknownNumber(business)),
+        }
     }
 
     /// Posts the webhook of an earlier message of the customer again, unchanged. A message that
@@ -96,17 +114,26 @@ impl Sandbox {
         error_code: Option<u32>,
     ) -> Result<Option<u16>, SandboxError> {
         let underway = self.inner.in_flight.begin();
-        let parcel = if self.state().sent.get(sid).is_some() {
-            self.advance_sent(sid, status, error_code)
-        } else {
-            self.advance_twilio(sid, status, error_code)?
-        };
-        let Some(parcel) = parcel else {
+        let Some(parcel) = self.status_compose(sid, status, error_code)? else {
             return Ok(None);
         };
         let answer = self.post_and_note(sid, status, &parcel).await;
         drop(underway);
         answer.map(|answer| Some(answer.status))
+    }
+
+    /// A status as [`Sandbox::post_status`] reports it, handed over instead of posted.
+    pub fn status_compose(
+        &self,
+        sid: &str,
+        status: &str,
+        error_code: Option<u32>,
+    ) -> Result<Option<Parcel>, SandboxError> {
+        if self.state().sent.get(sid).is_some() {
+            Ok(self.advance_sent(sid, status, error_code))
+        } else {
+            self.advance_twilio(sid, status, error_code)
+        }
     }
 
     /// The customer looks at the thread: every delivered message in it is reported as read.

@@ -22,7 +22,23 @@ struct Webhook {
     customer: String,
 }
 
+impl Webhook {
+    fn parcel(&self, sid: &str) -> Parcel {
+        let url = without_fragment(&self.url);
+        let signature = sign_twilio(&self.auth_token, url, &self.params);
+        // The same for every delivery of one message.
+        let token = ("i-twilio-idempotency-token", sid.to_owned());
+        let headers = vec![("x-twilio-signature", signature), token];
+        Parcel::form(url, &self.params, headers)
+    }
+}
+
 impl Sandbox {
+    /// The webhook of an earlier message of the customer.
+    pub(in crate::sandbox) fn compose_twilio(&self, sid: &str) -> Result<Parcel, SandboxError> {
+        Ok(webhook(&self.state().twilio, sid)?.parcel(sid))
+    }
+
     /// Posts the webhook of an earlier message of the customer again, unchanged.
     pub(in crate::sandbox) async fn resend_twilio(
         &self,
@@ -30,12 +46,7 @@ impl Sandbox {
     ) -> Result<PhoneAnswer, SandboxError> {
         let underway = self.inner.in_flight.begin();
         let webhook = webhook(&self.state().twilio, sid)?;
-        let url = without_fragment(&webhook.url);
-        let signature = sign_twilio(&webhook.auth_token, url, &webhook.params);
-        // The same for every delivery of one message.
-        let token = ("i-twilio-idempotency-token", sid.to_owned());
-        let headers = vec![("x-twilio-signature", signature), token];
-        let parcel = Parcel::form(url, &webhook.params, headers);
+        let parcel = webhook.parcel(sid);
         let answer = self.post_and_note(sid, "inbound", &parcel).await;
         self.note_answer(sid, &webhook, answer.as_ref().ok());
         drop(underway);
