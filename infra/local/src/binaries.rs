@@ -13,6 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use transom_core::time::Millis;
 
+/// The environment variable that names another emulator's Runtime API to run them under.
+pub const RUNTIME_API: &str = "TRANSOM_RUNTIME_API";
+
 /// Every function's process. They end when this is dropped.
 #[derive(Debug)]
 pub struct Binaries {
@@ -55,8 +58,11 @@ impl Binaries {
         keys: String,
         environment: impl Fn(&Function) -> BTreeMap<String, String>,
     ) -> Result<Self> {
-        let emulator = Emulator::default();
-        let runtime = emulator.serve().await?;
+        let emulator = match std::env::var(RUNTIME_API) {
+            Ok(base) => Emulator::elsewhere(&base)?,
+            Err(_) => Emulator::default(),
+        };
+        let runtime = emulator.runtime().await?;
         let secrets = secrets(keys).await?;
         let mut environments = BTreeMap::new();
         for (id, function) in functions {
@@ -101,13 +107,14 @@ impl Binaries {
 
     fn spawn(&self, ahead: Millis) -> Result<()> {
         let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        let polled_as = self.emulator.names();
         for (id, names) in &self.environments {
             let name = id.strip_suffix("Function").unwrap_or(id).to_lowercase();
             let path = self.folder.join(format!("transom-{name}"));
             let child = Command::new(&path)
                 .env_clear()
                 .envs(names)
-                .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/{id}", self.runtime))
+                .env("AWS_LAMBDA_RUNTIME_API", format!("{}/{}", self.runtime, polled_as(id)))
                 .env("AWS_LAMBDA_FUNCTION_NAME", id)
                 .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
                 .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")

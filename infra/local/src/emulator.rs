@@ -1,5 +1,6 @@
 //! A Lambda Runtime API, so that the very binaries that are deployed can be run on this machine:
-//! each polls for its next invocation here, and answers here.
+//! each polls for its next invocation here, and answers here. Or another emulator's, such as
+//! `cargo lambda watch --only-lambda-apis`, so that what passes does not rest on ours alone.
 
 use anyhow::{Context, Result, bail};
 use axum::body::{Body, Bytes, to_bytes};
@@ -12,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
@@ -27,10 +29,24 @@ pub struct Emulator(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
+    elsewhere: Option<Elsewhere>,
     functions: Mutex<BTreeMap<String, Arc<Line>>>,
     pending: Mutex<HashMap<String, oneshot::Sender<Result<Value, Value>>>>,
-    next_id: std::sync::atomic::AtomicU64,
+    next_id: AtomicU64,
 }
+
+/// Another emulator's Runtime API.
+#[derive(Debug)]
+struct Elsewhere {
+    base: String,
+    client: reqwest::Client,
+    /// Distinguishes the processes of one start from those before, whose last polls the other
+    /// emulator still holds.
+    generation: AtomicU64,
+}
+
+/// The generations of this process.
+static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// The invocations that wait for one function.
 #[derive(Debug)]
@@ -40,11 +56,46 @@ struct Line {
 }
 
 impl Emulator {
+    /// The emulator that listens at `base`, such as `http://127.0.0.1:19001`.
+    ///
+    /// # Errors
+    /// When no client can be built.
+    pub fn elsewhere(base: &str) -> Result<Self> {
+        let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?;
+        let base = base.trim_end_matches('/').to_owned();
+        let elsewhere = Elsewhere { base, client, generation: AtomicU64::new(0) };
+        Ok(Self(Arc::new(Shared { elsewhere: Some(elsewhere), ..Shared::default() })))
+    }
+
+    /// The name under which the processes that are started next poll for a function.
+    pub(crate) fn names(&self) -> impl Fn(&str) -> String + use<> {
+        let generation = self.0.elsewhere.as_ref().map(|elsewhere| {
+            let process = std::process::id();
+            let next = GENERATIONS.fetch_add(1, Ordering::Relaxed);
+            let generation = (u64::from(process) << 16) + next;
+            elsewhere.generation.store(generation, Ordering::Relaxed);
+            generation
+        });
+        move |function| generation.map_or_else(|| function.to_owned(), |n| format!("{function}{n}"))
+    }
+
+    /// Where processes find the Runtime API, up to the function's name: another emulator's, or
+    /// this one, served from now on.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn runtime(&self) -> Result<String> {
+        match &self.0.elsewhere {
+            Some(elsewhere) => Ok(format!("{}/.rt", elsewhere.base)),
+            None => Ok(format!("http://{}", self.serve().await?)),
+        }
+    }
+
     /// Serves the Runtime API on a free port of 127.0.0.1; answers its address.
     ///
     /// # Errors
     /// When no port is free.
-    pub async fn serve(&self) -> Result<String> {
+    async fn serve(&self) -> Result<String> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         const RUNTIME: &str = "/{function}/2018-06-01/runtime/invocation";
@@ -72,7 +123,10 @@ impl Emulator {
     /// # Errors
     /// When the function fails, or does not answer in time.
     pub async fn invoke(&self, function: &str, event: Value) -> Result<Value> {
-        let number = self.0.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if let Some(elsewhere) = &self.0.elsewhere {
+            return elsewhere.invoke(function, &event).await;
+        }
+        let number = self.0.next_id.fetch_add(1, Ordering::Relaxed);
         let id = format!("invocation-{number}");
         let (sender, answer) = oneshot::channel();
         self.0.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
@@ -151,6 +205,20 @@ impl Emulator {
             "isBase64Encoded": true,
         });
         read_response(&self.invoke(function, event).await?)
+    }
+}
+
+impl Elsewhere {
+    async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
+        let generation = self.generation.load(Ordering::Relaxed);
+        let url = format!("{}/2015-03-31/functions/{function}{generation}/invocations", self.base);
+        let answer = self.client.post(url).body(serde_json::to_vec(event)?).send().await?;
+        let status = answer.status();
+        let body = answer.bytes().await?;
+        if !status.is_success() {
+            bail!("{function} failed: {status} {}", String::from_utf8_lossy(&body));
+        }
+        Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 }
 
