@@ -6,106 +6,6 @@ use transom_core::time::Millis;
 use transom_testkit::world::{CUSTOMER, NUMBER};
 use transom_testkit::{Fault, PhoneMessage, Script, WireFault, World};
 
-/// Whatever breaks while a message is received, a redelivery ends in the same state (F2).
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f2_a_break_at_any_call_of_receive_is_mended_by_the_redelivery() {
-    let mut reached = 0;
-    for (step, fault) in
-        (0..12).flat_map(|s| [(s, WireFault::Unreachable), (s, WireFault::LoseAnswer)])
-    {
-        let world = World::start().await;
-        // The SDK itself tries three times, so four faults break one call for good.
-        world.inject(Script::new().on("Inbound", "", step, 4, fault));
-        let message = PhoneMessage::text(CUSTOMER, NUMBER, "Hello");
-        let first = world.sandbox().phone_send(message).await.unwrap();
-        world.house.faults().set(None);
-        if first.status == 200 {
-            // Nothing of this webhook's road met the fault any more.
-            continue;
-        }
-        reached += 1;
-        assert_eq!(first.status, 503, "step {step}: {}", first.body);
-        world.house.clock().advance_to(world.now().plus(Millis::from_seconds(30)));
-        let again = world.sandbox().phone_resend(&first.sid).await.unwrap();
-        assert_eq!(again.status, 200, "step {step}");
-        world.settle().await;
-        let conversation = world.conversation().await;
-        assert_eq!(conversation["window"]["state"], "open", "step {step}");
-        let items = world.messages(conversation["id"].as_str().unwrap()).await;
-        assert_eq!(items.len(), 1, "step {step}");
-        for kind in ["message.received", "window.opened", "conversation.opened"] {
-            let mut ids: Vec<String> =
-                world.subscriber.of(kind).iter().map(|h| h.id().to_owned()).collect();
-            ids.dedup();
-            assert_eq!(ids.len(), 1, "step {step}: one id of {kind}");
-        }
-    }
-    assert!(reached >= 12, "the faults were met: {reached}");
-}
-
-/// Whatever breaks while a message is submitted, the caller's repeat makes the same message.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn e7_a_break_at_any_call_of_submit_is_mended_by_the_repeat() {
-    for step in 0..14 {
-        let world = World::start().await;
-        world.customer_writes("Hello").await;
-        world.settle().await;
-        world.inject(Script::new().on("Desk", "", step, 4, WireFault::LoseAnswer));
-        let content = json!({ "type": "text", "text": "once" });
-        let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
-        let headers = [("idempotency-key", "k")];
-        let send = || world.call_as(&world.key, "POST", "/v1/messages", Some(&body), &headers);
-        let first = send().await;
-        world.house.faults().set(None);
-        world.house.clock().advance_to(world.now().plus(Millis::from_seconds(31)));
-        let again = send().await;
-        assert_eq!(again.status, 202, "step {step}: {} then {}", first.body, again.body);
-        world.settle().await;
-        world.advance(Millis::from_seconds(1000)).await;
-        assert_eq!(world.sandbox().outbox().len(), 1, "step {step}");
-        let conversation = world.conversation().await;
-        let items = world.messages(conversation["id"].as_str().unwrap()).await;
-        assert_eq!(items.len(), 2, "step {step}");
-    }
-}
-
-/// Whatever breaks in the sender, no message is sent twice and none is lost.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f5_a_break_at_any_call_of_dispatch_sends_nothing_twice() {
-    for step in 0..14 {
-        let world = World::start().await;
-        world.customer_writes("Hello").await;
-        world.settle().await;
-        world.inject(Script::new().on("Sender", "", step, 4, WireFault::LoseAnswer));
-        let id = world.send("once").await.text("id");
-        // A given-back entry waits for the queue's visibility timeout, in real time; the sweep is
-        // the safety net that a test can wait for. Looked at until the message has come to an end,
-        // or for long enough that its entry must be such a one.
-        for look in 0..80 {
-            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-            let status = world.message(&id).await["status"].clone();
-            if status != "queued" && status != "sending" {
-                break;
-            }
-            if look > 20 {
-                world.house.faults().set(None);
-                world.house.clock().advance_to(world.now().plus(Millis::from_seconds(300)));
-                world.house.sweep().await.unwrap();
-            }
-        }
-        assert!(world.sandbox().outbox().len() <= 1, "step {step}: sent twice");
-        let message = world.message(&id).await;
-        let status = message["status"].as_str().unwrap().to_owned();
-        let sent = world.sandbox().outbox().len();
-        let fine = match status.as_str() {
-            "accepted" | "sent" | "delivered" | "unknown" => true,
-            "queued" => sent == 0,
-            _ => false,
-        };
-        assert!(fine, "step {step}: {status} with {sent} calls");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn throttled_tables_are_waited_for() {
     let world = World::start().await;
@@ -119,28 +19,6 @@ async fn throttled_tables_are_waited_for() {
     world.customer_writes("Hello").await;
     world.customer_writes("Hello again").await;
     assert_eq!(world.conversation().await["window"]["state"], "open");
-}
-
-/// A sweep whose mark is lost tells the same event again, with the same id (F15).
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f15_a_break_at_any_call_of_the_sweep_tells_one_id() {
-    for step in 0..10 {
-        let world = World::start().await;
-        world.customer_writes("Hello").await;
-        world.settle().await;
-        world.inject(Script::new().on("Sweeper", "", step, 4, WireFault::LoseAnswer));
-        world.house.clock().advance_to(world.now().plus(Millis::from_hours(22)));
-        let _broken = world.house.sweep().await;
-        world.house.faults().set(None);
-        world.house.sweep().await.unwrap();
-        world.advance(Millis::from_hours(3)).await;
-        for kind in ["window.expiring", "window.expired"] {
-            let mut ids: Vec<String> =
-                world.subscriber.of(kind).iter().map(|h| h.id().to_owned()).collect();
-            ids.dedup();
-            assert_eq!(ids.len(), 1, "step {step}: {kind}");
-        }
-    }
 }
 
 /// The customer writes between the sweep's read and its write: he is not silenced.
@@ -225,6 +103,131 @@ async fn what_follows_from_a_refusal_is_resumed_by_the_sweep() {
     world.advance(Millis::from_seconds(1000)).await;
     assert_eq!(world.message(&id).await["status"], "delivered");
     assert_eq!(world.conversation().await["undelivered"], 1);
+}
+
+/// Beginning a call is known again by its own name, so an answer that was lost once leaves no
+/// unknown outcome behind where no call was made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f5_a_claim_whose_answer_was_lost_once_is_known_again() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    world.settle().await;
+    world.inject(Script::new().on("Sender", "UpdateItem", 0, 1, WireFault::LoseAnswer));
+    let id = world.send("once").await.text("id");
+    world.settle().await;
+    assert_eq!(world.message(&id).await["status"], "delivered");
+    assert_eq!(world.sandbox().outbox().len(), 1);
+}
+
+/// What follows from a failed attempt is done before the next begins: its place is given back and
+/// its failure told, although the sender died over it (D13).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d13_a_retry_leaves_no_place_of_the_attempt_before_behind() {
+    let world = World::start().await;
+    world.sandbox().set_autostatus(transom_testkit::AutoStatus::None);
+    world.opt_in(CUSTOMER).await;
+    world.settle().await;
+    let fault = Fault::Status { status: 400, code: 63024, retry_after_s: None, taken: false };
+    world.sandbox().fail_next(fault);
+    world.inject(Script::new().on("Sender", "TransactWriteItems", 0, 3, WireFault::Unreachable));
+    let id = world.send_template(CUSTOMER).await.text("id");
+    world.settle().await;
+    world.house.faults().set(None);
+    let used = async || world.get("/v1/senders/support/limit").await.body["used"].clone();
+    assert_eq!((used().await, world.subscriber.of("message.failed").len()), (json!(1), 0));
+    world.sandbox().fail_next(fault);
+    let again = world.post(&format!("/v1/messages/{id}/retry"), json!({})).await;
+    assert!(again.status < 300, "{}", again.body);
+    world.settle().await;
+    assert_eq!(used().await, 0, "neither attempt happened");
+    let failed = world.subscriber.of("message.failed");
+    let attempts: Vec<&serde_json::Value> =
+        failed.iter().map(|h| &h.body["data"]["attempt"]).collect();
+    assert_eq!(attempts, [&json!(1), &json!(2)]);
+}
+
+/// A status whose first delivery was cut off clears the mark when it comes again (F4).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f4_evidence_that_comes_again_clears_the_mark() {
+    let world = World::start().await;
+    world.sandbox().set_autostatus(transom_testkit::AutoStatus::Manual);
+    world.customer_writes("Hello").await;
+    world.send("Hi").await;
+    world.settle().await;
+    let sid = world.sandbox().outbox()[0].sid.clone();
+    let post = async |status, code| world.sandbox().post_status(&sid, status, code).await.unwrap();
+    assert_eq!(post("undelivered", Some(63024)).await, Some(200));
+    assert_eq!(world.conversation().await["undelivered"], 1);
+    world.inject(Script::new().on("Status", "DeleteItem", 0, 3, WireFault::Unreachable));
+    assert_eq!(post("delivered", None).await, Some(503));
+    world.house.faults().set(None);
+    assert_eq!(post("delivered", None).await, Some(200));
+    assert_eq!(world.conversation().await["undelivered"], 0);
+}
+
+/// A sweep that is repeated stores a notice over itself, at the instant of its threshold (F15).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f15_a_notice_is_kept_once_however_often_the_sweep_repeats() {
+    let world = World::start().await;
+    world.customer_writes("Hello").await;
+    world.settle().await;
+    world.inject(Script::new().on("Sweeper", "SendMessageBatch", 0, 3, WireFault::Unreachable));
+    world.house.clock().advance_to(world.now().plus(Millis::from_hours(22)));
+    world.house.sweep().await.unwrap();
+    world.house.faults().set(None);
+    world.advance(Millis::from_seconds(300)).await;
+    let id = world.conversation().await["id"].as_str().unwrap().to_owned();
+    let events = world.get(&format!("/v1/conversations/{id}/events?limit=200")).await.body;
+    let all = events["items"].as_array().unwrap();
+    let told: Vec<_> = all.iter().filter(|e| e["type"] == "window.expiring").collect();
+    assert_eq!(told.len(), 1, "{events}");
+    assert_eq!(told[0]["timestamp"], "2026-11-21T08:00:00.000Z", "{events}");
+    assert_eq!(world.subscriber.of("window.expiring").len(), 1);
+}
+
+/// That the limit is reached is told also when it is met just before the call (M21).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m21_the_limit_that_is_met_before_the_call_is_told() {
+    let world = World::start().await;
+    let mut sender = transom_testkit::world::sender_body(NUMBER);
+    sender["messaging_limit"] = json!(1);
+    assert_eq!(world.put("/v1/senders/support", sender).await.status, 200);
+    let other = "+919876500001";
+    world.opt_in(other).await;
+    world.opt_in(CUSTOMER).await;
+    assert_eq!(world.send_template(other).await.status, 202);
+    world.settle().await;
+    assert!(world.subscriber.of("limit.reached").is_empty());
+    world.inject(Script::new().on("Desk", "TransactWriteItems", 0, 3, WireFault::Unreachable));
+    let id = world.send_template(CUSTOMER).await.text("id");
+    world.house.faults().set(None);
+    world.settle().await;
+    assert_eq!(world.message(&id).await["failure"]["code"], "limit_reached");
+    assert_eq!(world.subscriber.of("limit.reached").len(), 1);
+    assert_eq!(world.send_template(CUSTOMER).await.code(), "limit_reached");
+    world.settle().await;
+    assert_eq!(world.subscriber.of("limit.reached").len(), 1, "one for each countdown");
+}
+
+/// A number that is told later leads to its conversation, although the function died over learning
+/// it (U9).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u9_a_number_that_was_learned_is_found_whatever_broke() {
+    let world = World::start().await;
+    world.writes("US.1349abcd", NUMBER, "Hello").await;
+    world.settle().await;
+    let mut both = PhoneMessage::text(CUSTOMER, NUMBER, "It is me");
+    both.user_id = Some("US.1349abcd".to_owned());
+    // The pointer cannot be written: it is the last but one of what is put here.
+    let message_and_claim = 2 + 1;
+    let script = Script::new();
+    world.inject(script.on("Inbound", "PutItem", message_and_claim, 3, WireFault::Unreachable));
+    let first = world.sandbox().phone_send(both).await.unwrap();
+    world.house.faults().set(None);
+    assert_eq!(first.status, 503, "the pointer was met");
+    assert_eq!(world.sandbox().phone_resend(&first.sid).await.unwrap().status, 200);
+    let found = world.get("/v1/conversations?q=9876543210").await.body;
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
 }
 
 /// A removal that meets another writer is begun again: a key that was deleted with a 2xx is

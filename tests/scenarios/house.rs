@@ -2,6 +2,8 @@
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use transom_core::account::Provider;
 
 /// The rooms in the order in which they may import: each only what stands before it.
 const ROOMS: [(&str, u32); 14] = [
@@ -103,4 +105,54 @@ fn the_store_never_scans() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         assert!(!text.contains(".scan()"));
     }
+}
+
+/// What a source says outside comments, attributes and its own tests.
+fn code_of(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = before_tests.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.filter(|line| !line.trim_start().starts_with("#[")).collect::<Vec<_>>().join("\n")
+}
+
+/// The words of `code` that are a provider's name.
+fn names_of_providers(code: &str) -> Vec<&str> {
+    let is_name =
+        |word: &str| Provider::ALL.iter().any(|p| p.as_str() == word || format!("{p:?}") == word);
+    code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| is_name(w)).collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Adding a provider touches `wire`, its profile in `core` and the sandbox: nothing between the
+/// wire and the contract asks which provider it is.
+#[test]
+fn no_room_behind_the_wire_names_a_provider() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let mut read = 0;
+    for room in ["shared/app", "shared/store", "shared/boot", "functions"] {
+        for path in sources(&root.join(room)) {
+            if path.file_stem().is_some_and(|s| s.to_string_lossy().ends_with("tests")) {
+                continue;
+            }
+            read += 1;
+            let code = code_of(&std::fs::read_to_string(&path).unwrap());
+            let named = names_of_providers(&code);
+            assert!(named.is_empty(), "{} names {named:?}", path.display());
+        }
+    }
+    assert!(read > 80, "{read} sources were read");
+    let matched =
+        "match provider { // of meta\n Provider::Twilio => 1, _ => meta::two(\"gupshup\")";
+    assert_eq!(names_of_providers(&code_of(matched)), ["Twilio", "meta", "gupshup"]);
 }

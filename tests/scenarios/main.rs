@@ -9,6 +9,7 @@
 mod blocked;
 mod contract;
 mod cost;
+mod crash;
 mod every_provider;
 mod faults;
 mod house;

@@ -16,8 +16,9 @@ use axum::Router;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use transom_app::{App, Clock, Config};
-use transom_boot::{Endpoints, Seams, Settings, build_app};
+use transom_boot::{Endpoints, Seams, Settings, WebClients, build_app};
 use transom_core::time::{Millis, Timestamp};
 use transom_store::KeyRing;
 
@@ -63,7 +64,7 @@ pub(crate) struct Rooms {
     pub(crate) data: Option<PathBuf>,
     pub(crate) binaries: Option<Binaries>,
     pub(crate) pumps: std::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
-    _tables: DynamoEngine,
+    tables: DynamoEngine,
 }
 
 impl Drop for Rooms {
@@ -101,6 +102,7 @@ impl House {
             entropy: transom_boot::clients::system_entropy(),
             log: ActionLog::default(),
             faults: FaultSlot::default(),
+            web: WebClients::new(true)?,
         };
         let mut apps = BTreeMap::new();
         let mut routers = BTreeMap::new();
@@ -141,7 +143,7 @@ impl House {
             data: plan.data,
             binaries,
             pumps: std::sync::Mutex::new(Vec::new()),
-            _tables: tables,
+            tables,
         };
         Ok(Self(Arc::new(rooms)))
     }
@@ -192,6 +194,15 @@ impl House {
     #[must_use]
     pub fn template(&self) -> &Template {
         &self.0.template
+    }
+
+    /// Everything that stands in a table, in the order of its keys; for tests that compare two
+    /// whole states.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub async fn contents(&self, table: &str) -> Result<Vec<serde_json::Value>> {
+        self.0.tables.contents(table).await
     }
 
     /// An app of its own rights, for the operator and for tests that look behind the API.
@@ -286,6 +297,8 @@ impl House {
 
 /// Where a data folder keeps how far its clock was moved, in milliseconds.
 const CLOCK_FILE: &str = "clock-ahead-ms";
+/// How long a function's SDK waits before it makes a failed call to an engine again.
+const FIRST_RETRY: Duration = Duration::from_millis(5);
 const MINUTE: Millis = Millis::from_seconds(60);
 const SWEEP_WITHIN: Millis = Millis::from_seconds(3600);
 
@@ -354,6 +367,7 @@ struct Builder<'a> {
     entropy: transom_app::Entropy,
     log: ActionLog,
     faults: FaultSlot,
+    web: WebClients,
 }
 
 impl Builder<'_> {
@@ -412,8 +426,10 @@ impl Builder<'_> {
             clock: self.plan.clock.clone(),
             entropy: self.entropy.clone(),
             local: true,
+            web: self.web.clone(),
+            first_retry: Some(FIRST_RETRY),
         };
-        let mut app = build_app(&settings, &seams)?;
+        let mut app = build_app(&settings, &seams);
         let config = Config::clone(&app.config);
         let sandbox = format!("{}/sandbox", self.plan.own_url);
         app.config = Arc::new(Config { sandbox_url: Some(sandbox), ..config });

@@ -3,14 +3,14 @@
 
 use crate::binaries::Binaries;
 use crate::house::{House, Rooms};
-use crate::template::QueueSource;
+use crate::template::{Function, QueueSource};
 use anyhow::{Context, Result};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 use transom_app::{App, AppError};
-use transom_core::time::Millis;
+use transom_core::time::{Millis, Timestamp};
 
 /// How many batches of one queue are worked on at once. Lambda begins with five pollers.
 const POLLERS: usize = 5;
@@ -36,9 +36,7 @@ impl House {
                         house: self.downgrade(),
                         function: id.clone(),
                         source: source.clone(),
-                        timeout: Millis::from_seconds(
-                            i64::try_from(function.timeout_s).unwrap_or(30),
-                        ),
+                        timeout: within(function),
                     };
                     pumps.push(tokio::spawn(pump.run(rooms.sqs.clone())));
                 }
@@ -65,7 +63,7 @@ impl House {
     }
 
     /// Waits until the queues are empty, nothing is worked on, and no pretend provider has
-    /// anything left to post.
+    /// anything left to post. In a house whose pumps were not started, it does their work.
     ///
     /// # Errors
     /// When it does not become quiet, saying which queue is not.
@@ -73,6 +71,7 @@ impl House {
         let mut changed = std::time::Instant::now();
         let mut seen = Vec::new();
         let mut quiet = 0;
+        let by_hand = self.rooms().pumps.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         while quiet < 2 {
             self.sandbox().settle().await;
             let busy = self.busy_queues().await?;
@@ -81,6 +80,9 @@ impl House {
                 continue;
             }
             quiet = 0;
+            if by_hand && self.work_once().await? {
+                continue;
+            }
             if busy != seen {
                 changed = std::time::Instant::now();
             } else if changed.elapsed() > SETTLE_STILL {
@@ -92,6 +94,18 @@ impl House {
             tokio::time::sleep(SETTLE_LOOK).await;
         }
         Ok(())
+    }
+
+    /// Hands one batch to each function that has one waiting; whether there was any.
+    async fn work_once(&self) -> Result<bool> {
+        let mut worked = false;
+        for function in self.rooms().template.functions.keys() {
+            if let Some(batch) = self.take_batch(function).await? {
+                self.work_on(&batch).await?;
+                worked = true;
+            }
+        }
+        Ok(worked)
     }
 
     /// What the queues still hold, dead-letter queues apart: names with counts.
@@ -129,6 +143,15 @@ struct Pump {
     timeout: Millis,
 }
 
+/// Messages of one queue that were handed out to a function and are not deleted yet.
+#[derive(Debug)]
+pub struct Batch {
+    function: String,
+    source: QueueSource,
+    timeout: Millis,
+    messages: Vec<Message>,
+}
+
 impl Pump {
     async fn run(self, sqs: aws_sdk_sqs::Client) {
         let Some(url) = House::upgrade(&self.house)
@@ -137,21 +160,14 @@ impl Pump {
             return;
         };
         loop {
-            let received = sqs
-                .receive_message()
-                .queue_url(&url)
-                .wait_time_seconds(POLL_SECONDS)
-                .max_number_of_messages(i32::try_from(self.source.batch_size.min(10)).unwrap_or(10))
-                .message_system_attribute_names(MessageSystemAttributeName::All)
-                .send()
-                .await;
+            let received = receive(&sqs, &url, &self.source, POLL_SECONDS).await;
             let Some(house) = House::upgrade(&self.house) else { return };
             match received {
-                Ok(output) => {
-                    let messages = output.messages.unwrap_or_default();
-                    if !messages.is_empty()
-                        && let Err(error) = self.work(&house, &sqs, &url, messages).await
-                    {
+                Ok(messages) if messages.is_empty() => {}
+                Ok(messages) => {
+                    let (function, source) = (self.function.clone(), self.source.clone());
+                    let batch = Batch { function, source, timeout: self.timeout, messages };
+                    if let Err(error) = house.work_on(&batch).await {
                         tracing::error!(%error, function = self.function, "a batch failed");
                     }
                 }
@@ -159,42 +175,112 @@ impl Pump {
             }
         }
     }
+}
 
-    async fn work(
-        &self,
-        house: &House,
-        sqs: &aws_sdk_sqs::Client,
-        url: &str,
-        messages: Vec<Message>,
-    ) -> Result<()> {
-        let Some(app) = house.rooms().apps.get(&self.function) else { return Ok(()) };
-        let event = self.event(&messages);
-        let deadline = app.clock.now().plus(self.timeout);
-        let answer = self.invoke(house, app.clone(), event, deadline).await;
-        let kept: Vec<String> = match answer {
-            Ok(response) if self.source.partial_responses => {
+async fn receive(
+    sqs: &aws_sdk_sqs::Client,
+    url: &str,
+    source: &QueueSource,
+    wait_s: i32,
+) -> Result<Vec<Message>> {
+    let output = sqs
+        .receive_message()
+        .queue_url(url)
+        .wait_time_seconds(wait_s)
+        .max_number_of_messages(i32::try_from(source.batch_size.min(10)).unwrap_or(10))
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .send()
+        .await?;
+    Ok(output.messages.unwrap_or_default())
+}
+
+impl House {
+    /// Takes a batch for the function whose logical id begins with `name` out of the first of its
+    /// queues that has one, as its mapping would; for tests that hand it over themselves, in a house
+    /// whose pumps do not run.
+    ///
+    /// # Errors
+    /// When the queue engine does not answer.
+    pub async fn take_batch(&self, name: &str) -> Result<Option<Batch>> {
+        let rooms = self.rooms();
+        for (id, function) in rooms.template.functions.iter().filter(|(id, _)| id.starts_with(name))
+        {
+            for source in &function.queue_sources {
+                let url = rooms.queues.queue_url(&source.queue);
+                let messages = receive(&rooms.sqs, &url, source, 0).await?;
+                if !messages.is_empty() {
+                    let (function, source, timeout) =
+                        (id.clone(), source.clone(), within(function));
+                    return Ok(Some(Batch { function, source, timeout, messages }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Hands a batch to its function and deletes what that handled. What it did not, and all of a
+    /// batch whose function failed, comes again when its time has passed.
+    ///
+    /// # Errors
+    /// When the queue engine does not answer.
+    pub async fn work_on(&self, batch: &Batch) -> Result<()> {
+        let rooms = self.rooms();
+        let Some(app) = rooms.apps.get(&batch.function) else { return Ok(()) };
+        let deadline = app.clock.now().plus(batch.timeout);
+        let kept: Vec<String> = match batch.invoke(self, app.clone(), deadline).await {
+            Ok(response) if batch.source.partial_responses => {
                 response.batch_item_failures.into_iter().map(|f| f.item_identifier).collect()
             }
             // Without partial answers a batch is all or nothing, as in the cloud.
             Ok(_) => Vec::new(),
             Err(error) => {
-                tracing::error!(%error, function = self.function, "an invocation failed");
+                tracing::error!(%error, function = batch.function, "an invocation failed");
                 return Ok(());
             }
         };
-        for message in messages {
-            let id = message.message_id.unwrap_or_default();
-            let handle = message.receipt_handle.unwrap_or_default();
-            if !kept.contains(&id) {
-                sqs.delete_message().queue_url(url).receipt_handle(handle).send().await?;
+        let url = rooms.queues.queue_url(&batch.source.queue);
+        for message in &batch.messages {
+            if !kept.iter().any(|id| message.message_id.as_ref() == Some(id)) {
+                let handle = message.receipt_handle.clone().unwrap_or_default();
+                rooms.sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await?;
             }
         }
         Ok(())
     }
 
-    fn event(&self, messages: &[Message]) -> SqsEvent {
+    /// Lets a batch be handed out again at once, instead of when its time has passed. What was
+    /// deleted stays deleted.
+    ///
+    /// # Errors
+    /// When the queue engine does not answer.
+    pub async fn hand_out_again(&self, batch: Batch) -> Result<()> {
+        let rooms = self.rooms();
+        let url = rooms.queues.queue_url(&batch.source.queue);
+        for message in batch.messages {
+            let handle = message.receipt_handle.unwrap_or_default();
+            let _deleted_already = rooms
+                .sqs
+                .change_message_visibility()
+                .queue_url(&url)
+                .receipt_handle(handle)
+                .visibility_timeout(0)
+                .send()
+                .await;
+        }
+        Ok(())
+    }
+}
+
+/// How long a function may run.
+fn within(function: &Function) -> Millis {
+    Millis::from_seconds(i64::try_from(function.timeout_s).unwrap_or(30))
+}
+
+impl Batch {
+    fn event(&self) -> SqsEvent {
         let mut event = SqsEvent::default();
-        event.records = messages
+        event.records = self
+            .messages
             .iter()
             .map(|message| {
                 let mut record = SqsMessage::default();
@@ -218,9 +304,9 @@ impl Pump {
         &self,
         house: &House,
         app: App,
-        event: SqsEvent,
-        deadline: transom_core::time::Timestamp,
+        deadline: Timestamp,
     ) -> Result<SqsBatchResponse, AppError> {
+        let event = self.event();
         // The mapping's own rights are used by the service, not by the function.
         let used = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
         let resource = crate::policy::queue_arn(&self.source.queue);

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// What a test does to one call. Asked for every call, in order, before it is made.
 pub trait Faults: Send + Sync + std::fmt::Debug {
@@ -30,6 +31,10 @@ pub enum WireFault {
     Unreachable,
     /// A transaction meets another one: nothing is done.
     Conflict,
+    /// The function ends before this call is made: nothing of it runs any more.
+    Die,
+    /// The service does its work, and the function ends before it sees the answer.
+    DieAfter,
 }
 
 /// One function's transport.
@@ -44,17 +49,34 @@ pub struct FunctionTransport {
 
 /// Where a test puts its faults; empty in local mode.
 #[derive(Debug, Clone, Default)]
-pub struct FaultSlot(Arc<Mutex<Option<Arc<dyn Faults>>>>);
+pub struct FaultSlot(Arc<Slot>);
+
+#[derive(Debug, Default)]
+struct Slot {
+    faults: Mutex<Option<Arc<dyn Faults>>>,
+    deaths: Notify,
+}
 
 impl FaultSlot {
     /// Puts faults on the wire, or takes them off.
     pub fn set(&self, faults: Option<Arc<dyn Faults>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        *self.0.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    /// Waits until a function has ended at a [`WireFault::Die`] or [`WireFault::DieAfter`]. What it
+    /// was doing waits for ever; whoever began it is to drop it.
+    pub async fn death(&self) {
+        self.0.deaths.notified().await;
     }
 
     fn next(&self, function: &str, target: &str) -> Option<WireFault> {
-        let faults = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let faults = self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
         faults.and_then(|f| f.next(function, target))
+    }
+
+    async fn die<T>(&self) -> T {
+        self.0.deaths.notify_one();
+        std::future::pending().await
     }
 }
 
@@ -152,6 +174,18 @@ impl HttpConnector for Connector {
                 HttpConnectorFuture::new(async move {
                     let _done = call.await?;
                     Err(lost())
+                })
+            }
+            Some(WireFault::Die) => {
+                let slot = self.transport.faults.clone();
+                HttpConnectorFuture::new(async move { slot.die().await })
+            }
+            Some(WireFault::DieAfter) => {
+                let call = self.inner.call(request);
+                let slot = self.transport.faults.clone();
+                HttpConnectorFuture::new(async move {
+                    let _done = call.await?;
+                    slot.die().await
                 })
             }
         }

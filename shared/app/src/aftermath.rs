@@ -5,6 +5,7 @@
 use crate::event::Event;
 use crate::{App, AppError};
 use serde_json::json;
+use transom_core::code::Code;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::MessageId;
 use transom_core::message::{FactKind, Phase};
@@ -25,7 +26,8 @@ impl App {
             Phase::Refused => {
                 self.refund_place(message).await?;
                 self.store.put_undelivered(id).await?;
-                self.publish(ended_event(id, message).into_iter().collect()).await?;
+                let limit = self.limit_event(message).await?;
+                self.publish(ended_event(id, message).into_iter().chain(limit).collect()).await?;
             }
             Phase::Cancelled => {
                 self.refund_place(message).await?;
@@ -59,6 +61,26 @@ impl App {
             }
         }
         Ok(())
+    }
+
+    /// That a refusal has found the limit reached: one event per scope and countdown, however many
+    /// sends meet it.
+    async fn limit_event(&self, message: &Message) -> Result<Option<Event>, AppError> {
+        let refusal = message.refusal.as_ref().filter(|r| r.code == Code::LimitReached);
+        let Some(refusal) = refusal else { return Ok(None) };
+        let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(None) };
+        let sender = sender.sender;
+        let Some(account) = self.store.account(&sender.account).await? else { return Ok(None) };
+        let scope = crate::limit::scope_of(&sender, &account.account);
+        let what = self.store.hash_key().name(&["limit", &scope]);
+        let cause = Cause::Changed(what, refusal.retry_at.unwrap_or(Timestamp::ZERO));
+        let data = json!({
+            "sender": sender.id,
+            "limit": sender.messaging_limit,
+            "scope": sender.limit_scope,
+            "next_free_at": refusal.retry_at.map(Timestamp::rfc3339),
+        });
+        Ok(Some(Event::new(EventKind::LimitReached, &cause, refusal.at, data)))
     }
 
     /// The same where the caller has an answer already: a failure is left to the sweep.

@@ -10,6 +10,7 @@ use crate::submit::{SendContext, limit_refusal, refusal_record};
 use crate::{App, AppError, Clock};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use transom_core::code::Code;
 use transom_core::decide::Decision;
 use transom_core::due::{MessageDue, message_due};
@@ -19,7 +20,7 @@ use transom_core::lane::spacing;
 use transom_core::message::{Fact, FactKind, Phase, Source};
 use transom_core::time::{Millis, Timestamp};
 use transom_store::{
-    AnswerNames, ClaimSend, Message, RefusalRecord, Reservation, Session, Updated,
+    AnswerNames, BeginCall, ClaimSend, Message, RefusalRecord, Reservation, Session, Updated,
 };
 use transom_wire::{Answer, Outbound, ProviderRequest, Reference};
 
@@ -48,7 +49,10 @@ const ENQUEUES_MAX: u32 = 300;
 /// How many older messages are looked at to keep a conversation's order.
 const OLDER_MAX: u16 = 50;
 
-/// How often writing down an answer is tried: losing it would leave an unknown outcome.
+/// The length of a claim's name, in characters of five bits: two runs never choose the same.
+const CLAIM_CHARS: usize = 12;
+
+/// How often writing down what a call has come to is tried: losing it would leave an unknown outcome.
 const RECORD_TRIES: u32 = 4;
 
 impl App {
@@ -203,7 +207,10 @@ impl App {
             }
         }
         let account_id = &context.account.account.id;
-        match self.store.claim_send(id, message.attempt, account_id, sent_as, counts, now).await? {
+        let claim = self.entropy.text(CLAIM_CHARS);
+        let attempt = message.attempt;
+        let call = BeginCall { attempt, account: account_id, sent_as, counts, claim: &claim, now };
+        match self.store.claim_send(id, &call).await? {
             ClaimSend::Claimed => {}
             ClaimSend::Lost(stands) => {
                 // Cancelled meanwhile: the place that was just taken goes back with it.
@@ -366,12 +373,7 @@ impl App {
                 let wait = after.unwrap_or_else(|| backoff(message.enqueue));
                 let until = self.clock.now().plus(wait);
                 tracing::warn!(outcome = "throttled", message = ?message.id.as_ref().map(ToString::to_string), code, "put off");
-                // First the hold, so that no later message slips through between the two writes.
-                if let Some(id) = &message.id {
-                    let (conversation, _) = self.follow(&id.conversation()).await?;
-                    self.store.hold_back(&conversation, until).await?;
-                }
-                self.put_off(message, Phase::Sending, until).await
+                self.insist(|| self.hold_and_put_off(message, until)).await
             }
         }
     }
@@ -387,18 +389,10 @@ impl App {
         let Some(id) = message.id.clone() else { return Ok(()) };
         let source = if kind == FactKind::Unknown { Source::Transom } else { Source::Provider };
         let fact = Fact { at: self.clock.now(), source, code };
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let recorded =
-                self.store.record_answer(&id, message.attempt, kind, &fact, &names).await;
-            match recorded {
-                // Somebody else has recorded how it ended.
-                Ok(Updated::Changed) => return Ok(()),
-                Ok(Updated::Done) => break,
-                Err(error) if tries >= RECORD_TRIES => return Err(error.into()),
-                Err(_) => tokio::time::sleep(Millis::new(100 << tries).to_std()).await,
-            }
+        let record = || self.store.record_answer(&id, message.attempt, kind, &fact, &names);
+        if self.insist(record).await? == Updated::Changed {
+            // Somebody else has recorded how it ended.
+            return Ok(());
         }
         tracing::info!(outcome = kind.as_str(), message = %id, sender = %message.sender, code = fact.code.as_deref().unwrap_or_default(), "provider call");
         let mut answered = message.clone();
@@ -410,6 +404,35 @@ impl App {
         // The answer is durable; what follows from it is the sweep's if it fails here.
         self.finish_or_leave(&answered, now).await;
         Ok(())
+    }
+
+    /// Tries repeatedly to write down what a call has come to.
+    async fn insist<T, E, F>(&self, write: impl Fn() -> F) -> Result<T, AppError>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Into<AppError>,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match write().await {
+                Ok(written) => return Ok(written),
+                Err(error) if tries >= RECORD_TRIES => return Err(error.into()),
+                Err(_) => {
+                    let wait = Millis::new(100 << tries);
+                    self.clock.sleep_until(self.clock.now().plus(wait)).await;
+                }
+            }
+        }
+    }
+
+    /// First the hold, so that no later message slips through between the two writes.
+    async fn hold_and_put_off(&self, message: &Message, until: Timestamp) -> Result<(), AppError> {
+        if let Some(id) = &message.id {
+            let (conversation, _) = self.follow(&id.conversation()).await?;
+            self.store.hold_back(&conversation, until).await?;
+        }
+        self.put_off(message, Phase::Sending, until).await
     }
 
     /// A call whose answer nobody recorded: never repeated, always visible.

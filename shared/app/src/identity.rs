@@ -184,9 +184,11 @@ impl App {
         });
         // The earliest of all: a visit too many costs little, a missed one a warning.
         merged.due_at = [older.due_at, younger.due_at, next].into_iter().flatten().min();
+        // First, because a repeat finds nothing left to join: a pointer too many leads to where the
+        // number is about to stand, one too few is never missed.
+        self.find_by_phone(&sender.sender.phone, &merged).await?;
         let joined = self.store.join_sessions(&older, &younger, &merged).await?;
         if joined == Updated::Done {
-            self.find_by_phone(&sender.sender.phone, &merged).await?;
             tracing::info!(outcome = "joined", conversation = %older.id, alias = %younger.id, "two identities are one user");
         }
         Ok(())
@@ -205,12 +207,13 @@ impl App {
         if !news {
             return Ok(known);
         }
-        self.store.learn_identity(&session.id, user).await?;
         known.phone = known.phone.or_else(|| user.phone().cloned());
         known.user_id = known.user_id.or_else(|| user.user_id().cloned());
         if session.phone.is_none() {
+            // First, because a repeat finds no news any more.
             self.find_by_phone(number, &known).await?;
         }
+        self.store.learn_identity(&session.id, user).await?;
         Ok(known)
     }
 

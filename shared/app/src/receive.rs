@@ -8,7 +8,7 @@ use crate::view;
 use crate::{App, AppError};
 use futures::stream::StreamExt;
 use serde_json::json;
-use transom_core::account::{AccountState, Provider};
+use transom_core::account::AccountState;
 use transom_core::content::Content;
 use transom_core::due::next_visit;
 use transom_core::event::{Cause, EventKind};
@@ -128,12 +128,12 @@ impl App {
             Business::ProviderId(name) => {
                 let account_id = &account.account.id;
                 let named = self.store.sender_of_provider_id(account_id, Some(name)).await?;
-                match (named, account.account.provider) {
-                    // A Gupshup app has one number, and names itself rather than that.
-                    (None, Provider::Gupshup) => {
-                        self.store.sender_of_provider_id(account_id, None).await?
-                    }
-                    (named, Provider::Twilio | Provider::Gupshup | Provider::Meta) => named,
+                if named.is_none()
+                    && transom_wire::an_account_is_its_number(account.account.provider)
+                {
+                    self.store.sender_of_provider_id(account_id, None).await?
+                } else {
+                    named
                 }
             }
         };
@@ -224,6 +224,7 @@ impl App {
             attempt: 0,
             enqueue: 0,
             claimed_at: None,
+            claim: None,
             received_at: now,
             provider_message_id: Some(inbound.provider_message_id.clone()),
             answered_as: None,

@@ -6,7 +6,7 @@ use crate::{App, AppError};
 use serde_json::{Value, json};
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::{ConversationId, MessageId};
-use transom_core::message::{Fact, FactKind, Phase, Source, may_have_happened};
+use transom_core::message::{Fact, FactKind, Phase, Source, Status, may_have_happened};
 use transom_core::time::Timestamp;
 use transom_store::{AccountRecord, Message, RecordFact, Session};
 use transom_wire::{Business, Concern, Reference, StatusUpdate};
@@ -195,12 +195,12 @@ impl App {
         if kind == FactKind::Failed {
             self.after_failure(account, reference, &after, fact, now).await?;
         }
-        // A retry's first evidence also clears the mark that its earlier attempt left.
-        let was = before.status().is_undelivered() || reference.attempt > 1;
-        let is = after.status().is_undelivered();
-        if is {
+        // Whatever may have left a mark is asked for, not how the message stood before: when this is
+        // a repeat, it stood as it does now, and the first time may not have come to this line.
+        let marked = after.facts.keys().any(|(_, kind)| Status::from(*kind).is_undelivered());
+        if after.status().is_undelivered() {
             self.mark_undelivered(id).await?;
-        } else if was {
+        } else if marked {
             self.store.clear_undelivered(id).await?;
         }
         self.publish(fact_events(account, reference, &after, kind, fact)).await
@@ -230,8 +230,10 @@ impl App {
         let explanation = transom_wire::explain(account.account.provider, code);
         let happened = may_have_happened(&after.facts, reference.attempt);
         if explanation.concern == Concern::Window && !happened {
-            // The call's own time, not the answer's: a message that came in between reopens.
-            let called_at = after.claimed_at.unwrap_or_else(|| id.at());
+            // The call's own time, not the answer's: a message that came in between reopens. Of an
+            // earlier attempt's call only the message's time is known to be before it.
+            let newest = after.claimed_at.filter(|_| reference.attempt == after.attempt);
+            let called_at = newest.unwrap_or_else(|| id.at());
             let (conversation, _) = self.follow(&id.conversation()).await?;
             self.store.refuse_window(&conversation, called_at, now).await?;
         }

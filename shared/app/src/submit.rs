@@ -216,9 +216,6 @@ impl App {
         } else if let Some(stored) = self.store.message(id).await? {
             message = stored;
         }
-        if let Err(error) = self.tell_limit_reached(context, next_free_at, now).await {
-            tracing::warn!(outcome = "not_told", error = %crate::error::chain(&error), "limit.reached");
-        }
         Ok(message)
     }
 
@@ -407,26 +404,6 @@ impl App {
         self.publish(vec![event.in_conversation(&session.id, &session.sender)]).await
     }
 
-    async fn tell_limit_reached(
-        &self,
-        context: &SendContext,
-        next_free_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        let sender = &context.sender.sender;
-        let scope = crate::limit::scope_of(sender, &context.account.account);
-        // One event per scope and countdown, however many sends meet the limit.
-        let what = self.store.hash_key().name(&["limit", &scope]);
-        let cause = Cause::Changed(what, next_free_at.unwrap_or(Timestamp::ZERO));
-        let data = json!({
-            "sender": sender.id,
-            "limit": sender.messaging_limit,
-            "scope": sender.limit_scope,
-            "next_free_at": next_free_at.map(Timestamp::rfc3339),
-        });
-        self.publish(vec![Event::new(EventKind::LimitReached, &cause, now, data)]).await
-    }
-
     /// Begins a new attempt of a message that certainly did not arrive. Nothing is cleared: the
     /// old attempt's facts stay, and only the new one's own evidence changes what is shown (F9).
     ///
@@ -437,6 +414,10 @@ impl App {
         if message.status() != Status::Failed || message.phase != Phase::Answered {
             let detail = format!("its status is `{}`", message.status().as_str());
             return Err(Problem::new(Code::NotRetryable, detail).into());
+        }
+        if message.due_at.is_some() {
+            // What follows from the attempt before comes first: afterwards only the newest is seen.
+            self.finish(&message, now).await?;
         }
         let next = now.plus(QUEUED_PATIENCE);
         if self.store.begin_attempt(id, &message, next).await? == Updated::Changed {
@@ -527,6 +508,7 @@ fn new_message(
         attempt: 1,
         enqueue: 1,
         claimed_at: None,
+        claim: None,
         received_at: now,
         provider_message_id: None,
         answered_as: None,

@@ -215,7 +215,8 @@ fn notice_event(session: &Session, notice: &Notice, now: Timestamp) -> Event {
                 fields.insert("seconds_left".to_owned(), json!(left));
             }
             let cause = Cause::Expiring(session.id.clone(), *expires_at, before);
-            (EventKind::WindowExpiring, cause, now, data)
+            // The threshold's own instant: a repeat is stored over the first, not beside it.
+            (EventKind::WindowExpiring, cause, expires_at.minus(before), data)
         }
         Notice::Expired { expires_at } => {
             let cause = Cause::Expired(session.id.clone(), *expires_at);

@@ -3,10 +3,12 @@
 
 use crate::Settings;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::sync::Arc;
+use std::time::Duration;
 use transom_app::outbound::OutboundClient;
 use transom_app::provider::ProviderClient;
 use transom_app::{App, Clock, Config, Entropy, Queues};
@@ -41,6 +43,29 @@ pub struct Seams {
     pub entropy: Entropy,
     /// Whether this is local mode.
     pub local: bool,
+    /// What calls providers and subscribers.
+    pub web: WebClients,
+    /// How long the SDK waits, at most, before it makes a failed call again for the first time; its
+    /// own choice of a second when absent, which between two ports of one machine is too long.
+    pub first_retry: Option<Duration>,
+}
+
+/// The clients to everything that is not AWS. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct WebClients {
+    provider: ProviderClient,
+    outbound: OutboundClient,
+}
+
+impl WebClients {
+    /// New ones.
+    ///
+    /// # Errors
+    /// When one cannot be built.
+    pub fn new(local: bool) -> Result<Self, BootError> {
+        install_tls();
+        Ok(Self { provider: ProviderClient::new()?, outbound: OutboundClient::new(local)? })
+    }
 }
 
 /// A function could not be built.
@@ -83,11 +108,8 @@ pub fn system_entropy() -> Entropy {
 }
 
 /// Builds the use cases of a function from its settings.
-///
-/// # Errors
-/// When a client cannot be built.
-pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
-    install_tls();
+#[must_use]
+pub fn build_app(settings: &Settings, seams: &Seams) -> App {
     let mut dynamo = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(seams.region.clone()))
@@ -95,6 +117,9 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
         .http_client(seams.http.clone());
     if let Some(url) = &seams.endpoints.dynamodb {
         dynamo = dynamo.endpoint_url(url);
+    }
+    if let Some(wait) = seams.first_retry {
+        dynamo = dynamo.retry_config(RetryConfig::standard().with_initial_backoff(wait));
     }
     let mut sqs = aws_sdk_sqs::Config::builder()
         .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
@@ -104,6 +129,9 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
     if let Some(url) = &seams.endpoints.sqs {
         sqs = sqs.endpoint_url(url);
     }
+    if let Some(wait) = seams.first_retry {
+        sqs = sqs.retry_config(RetryConfig::standard().with_initial_backoff(wait));
+    }
     let store = Store::new(
         aws_sdk_dynamodb::Client::from_conf(dynamo.build()),
         settings.tables(),
@@ -111,12 +139,12 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
         settings.due_shards,
     );
     let queues = Queues::new(aws_sdk_sqs::Client::from_conf(sqs.build()), settings.queues.clone());
-    Ok(App {
+    App {
         store,
         queues,
         keys: seams.keys.clone(),
-        provider: ProviderClient::new()?,
-        outbound: OutboundClient::new(seams.local)?,
+        provider: seams.web.provider.clone(),
+        outbound: seams.web.outbound.clone(),
         clock: seams.clock.clone(),
         entropy: seams.entropy.clone(),
         config: Arc::new(Config {
@@ -126,7 +154,7 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> Result<App, BootError> {
             local: seams.local,
             admin_key_sha256: settings.admin_key_sha256.clone(),
         }),
-    })
+    }
 }
 
 /// A ring with no key that opens anything, for functions that are not given the real one.
@@ -169,8 +197,10 @@ pub async fn app_from_lambda() -> Result<App, BootError> {
         clock,
         entropy: system_entropy(),
         local,
+        web: WebClients::new(local)?,
+        first_retry: None,
     };
-    let mut app = build_app(&settings, &seams)?;
+    let mut app = build_app(&settings, &seams);
     if local {
         let sandbox_url = names.get("TRANSOM_SANDBOX_URL").cloned();
         app.config = Arc::new(Config { sandbox_url, ..Config::clone(&app.config) });

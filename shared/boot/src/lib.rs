@@ -8,6 +8,6 @@ pub mod logs;
 pub mod respond;
 pub mod settings;
 
-pub use clients::{Endpoints, Seams, build_app};
+pub use clients::{Endpoints, Seams, WebClients, build_app};
 pub use gateway::{Gateway, arrival};
 pub use settings::{Settings, SettingsError};

@@ -38,7 +38,7 @@ pub use inbox::{InboxCursor, InboxEntry};
 pub use joins::Join;
 pub use keyed::HashKey;
 pub use limits::{Reservation, Usage};
-pub use messages::{AnswerNames, ClaimSend, Message, Put, RecordFact, RefusalRecord};
+pub use messages::{AnswerNames, BeginCall, ClaimSend, Message, Put, RecordFact, RefusalRecord};
 pub use meter::Meter;
 pub use seal::{KeyRing, KeyRingError, Sealed};
 pub use sessions::{Session, SessionCreated, Updated};

@@ -69,6 +69,10 @@ pub struct Message {
     /// When its newest call was begun.
     #[serde(rename = "cl", default, skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<Timestamp>,
+    /// The name under which that call was begun: who begins one knows its own by it when the answer
+    /// was lost on the way.
+    #[serde(rename = "ck", default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
     /// When it was received or submitted.
     #[serde(rename = "r")]
     pub received_at: Timestamp,
@@ -123,6 +127,23 @@ pub enum Put {
     New,
     /// It stood there already.
     Exists(Box<Message>),
+}
+
+/// What a call to the provider is begun with.
+#[derive(Debug, Clone, Copy)]
+pub struct BeginCall<'a> {
+    /// The attempt.
+    pub attempt: u32,
+    /// The account that it goes through.
+    pub account: &'a AccountId,
+    /// What it is sent as.
+    pub sent_as: SentAs,
+    /// Whether it takes a place of the limit.
+    pub counts: bool,
+    /// A name of this one beginning, different each time.
+    pub claim: &'a str,
+    /// When.
+    pub now: Timestamp,
 }
 
 /// What became of a claim to send.
@@ -340,6 +361,7 @@ impl Store {
     /// | stored phase | stored attempt | then |
     /// |---|---|---|
     /// | queued | as decided on | `Claimed` |
+    /// | sending, under this very `claim` | as decided on | `Claimed`: its answer was lost once |
     /// | anything else | any | `Lost`: another delivery of the same entry was here |
     ///
     /// # Errors
@@ -347,15 +369,14 @@ impl Store {
     pub async fn claim_send(
         &self,
         id: &MessageId,
-        attempt: u32,
-        account: &AccountId,
-        sent_as: SentAs,
-        counts: bool,
-        now: Timestamp,
+        call: &BeginCall<'_>,
     ) -> Result<ClaimSend, StoreError> {
+        let BeginCall { attempt, account, sent_as, counts, claim, now } = *call;
         let expression = Expression::default()
             .set("ph = :sending")
             .set("cl = :now")
+            .set("ck = :claim")
+            .value(":claim", s(claim))
             .set("a = :account")
             .value(":account", s(account.as_str()))
             .set("#as = :as")
@@ -373,7 +394,12 @@ impl Store {
             Conditional::Done(_) => Ok(ClaimSend::Claimed),
             Conditional::Failed(None) => Ok(ClaimSend::Lost(None)),
             Conditional::Failed(Some(item)) => {
-                Ok(ClaimSend::Lost(Some(Box::new(read_message(&id.conversation(), item)?))))
+                let stands = read_message(&id.conversation(), item)?;
+                let ours = stands.phase == Phase::Sending && stands.attempt == attempt;
+                if ours && stands.claim.as_deref() == Some(claim) {
+                    return Ok(ClaimSend::Claimed);
+                }
+                Ok(ClaimSend::Lost(Some(Box::new(stands))))
             }
         }
     }

@@ -10,10 +10,10 @@ pub mod webhook;
 pub mod world;
 
 pub use facts::{Facts, facts};
-pub use faults::Script;
+pub use faults::{AtCall, Script};
 pub use files::{FileHost, ServedFile};
 pub use record::recorded_actions;
-pub use subscriber::{Heard, Subscriber};
+pub use subscriber::{Heard, Reception, Subscriber};
 pub use transom_local::sandbox::{
     AutoStatus, Fault, PhoneContent, PhoneMessage, sign_twilio as sign,
 };

@@ -3,9 +3,11 @@
 
 use anyhow::Result;
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -36,11 +38,26 @@ impl Heard {
     }
 }
 
+/// How an event is received.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reception {
+    /// It is taken and answered with 204.
+    #[default]
+    Taken,
+    /// It is answered with 500.
+    Refused,
+    /// It is not taken, and the connection closes without an answer.
+    Lost,
+    /// It is taken, and the connection closes without an answer.
+    TakenUnanswered,
+}
+
 #[derive(Debug, Default)]
 struct Memory {
     heard: Vec<Heard>,
     refused: Vec<Heard>,
-    fail: u32,
+    next: Reception,
+    times: u32,
 }
 
 /// A subscriber.
@@ -67,7 +84,14 @@ impl Subscriber {
 
     /// Refuses the next `times` events with 500.
     pub fn fail_next(&self, times: u32) {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).fail = times;
+        self.receive_next(times, Reception::Refused);
+    }
+
+    /// Receives the next `times` events like this.
+    pub fn receive_next(&self, times: u32, reception: Reception) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.next = reception;
+        memory.times = times;
     }
 
     /// What it heard and took, in order.
@@ -93,7 +117,7 @@ async fn hear(
     State(memory): State<Arc<Mutex<Memory>>>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> Response {
     let heard = Heard {
         headers: headers
             .iter()
@@ -103,11 +127,28 @@ async fn hear(
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
     };
     let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-    if memory.fail > 0 {
-        memory.fail -= 1;
-        memory.refused.push(heard);
-        return StatusCode::INTERNAL_SERVER_ERROR;
+    let mut reception = Reception::Taken;
+    if memory.times > 0 {
+        memory.times -= 1;
+        reception = memory.next;
     }
-    memory.heard.push(heard);
-    StatusCode::NO_CONTENT
+    match reception {
+        Reception::Taken | Reception::TakenUnanswered => memory.heard.push(heard),
+        Reception::Refused | Reception::Lost => memory.refused.push(heard),
+    }
+    match reception {
+        Reception::Taken => StatusCode::NO_CONTENT.into_response(),
+        Reception::Refused => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Reception::Lost | Reception::TakenUnanswered => closed(),
+    }
+}
+
+/// An answer whose body fails before its first byte, so that the connection closes without one.
+fn closed() -> Response {
+    let broken = futures::stream::once(async {
+        Err::<Bytes, _>(std::io::Error::other("the subscriber closes this connection by order"))
+    });
+    let mut response = Body::from_stream(broken).into_response();
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("512"));
+    response
 }

@@ -30,6 +30,8 @@ pub struct WorldPlan {
     pub binaries: Option<PathBuf>,
     /// Leave everything to be set up by the test.
     pub bare: bool,
+    /// Leave the queues to the test: they move only while it waits for quiet.
+    pub by_hand: bool,
     /// The template's parameters, where they differ from their defaults.
     pub due_shards: Option<u32>,
 }
@@ -154,7 +156,9 @@ impl World {
             hold_to_policies: true,
         })
         .await?;
-        house.start_pumps();
+        if !plan.by_hand {
+            house.start_pumps();
+        }
         let router = serve::router(&house);
         let server = tokio::spawn(async move {
             let _ended = axum::serve(listener, router).await;

@@ -1,7 +1,8 @@
 //! Bytes to core and back, a folder per provider: verify, parse, render, classify.
 //!
 //! Pure: no async, no I/O, no clock, no store type. A provider is one folder here and one arm
-//! in each function of this page; nothing outside this room spells a provider's field.
+//! in each function of this page and of `credentials`; nothing outside this room spells a
+//! provider's field, or asks which provider it is.
 #![warn(
     clippy::indexing_slicing,
     clippy::string_slice,
@@ -10,12 +11,15 @@
     clippy::arithmetic_side_effects
 )]
 
+mod credentials;
 pub mod gupshup;
 pub mod meta;
 pub mod twilio;
 mod vcard;
 
 pub use vcard::vcard;
+
+pub use credentials::{Unfit, read_credentials};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -411,6 +415,15 @@ pub const fn statuses_carry_reference(provider: Provider) -> bool {
     match provider {
         Provider::Twilio | Provider::Meta => true,
         Provider::Gupshup => false,
+    }
+}
+
+/// Whether an account of this provider has one number, and names itself rather than that.
+#[must_use]
+pub const fn an_account_is_its_number(provider: Provider) -> bool {
+    match provider {
+        Provider::Gupshup => true,
+        Provider::Twilio | Provider::Meta => false,
     }
 }
 

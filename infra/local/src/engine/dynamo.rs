@@ -6,10 +6,12 @@ use anyhow::{Context, Result, bail};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{
-    self as aws, AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
-    LocalSecondaryIndex, ProjectionType, ScalarAttributeType, TableDescription,
-    TimeToLiveSpecification, TimeToLiveStatus,
+    self as aws, AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex,
+    KeySchemaElement, KeyType, LocalSecondaryIndex, ProjectionType, ScalarAttributeType,
+    TableDescription, TimeToLiveSpecification, TimeToLiveStatus,
 };
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::path::Path;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -95,6 +97,32 @@ impl DynamoEngine {
     /// When the engine cannot write.
     pub fn sweep_expired(&self) -> Result<usize> {
         self.database.0.sweep_ttl().context("failed to remove expired items")
+    }
+
+    /// Everything that stands in a table, in the order of its keys.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub async fn contents(&self, table: &str) -> Result<Vec<Value>> {
+        let client = dynamo_client(&self.endpoint);
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let page = client
+                .scan()
+                .table_name(table)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(&error)))?;
+            items.extend(page.items().iter().map(|item| Value::Object(fields(item))));
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        items.sort_by_key(|item| (item["pk"].to_string(), item["sk"].to_string()));
+        Ok(items)
     }
 
     /// Stops serving and waits until every connection is closed.
@@ -281,5 +309,30 @@ fn projection(projection: &Projection) -> aws::Projection {
             .projection_type(ProjectionType::Include)
             .set_non_key_attributes(Some(attributes.clone()))
             .build(),
+    }
+}
+
+fn fields(item: &HashMap<String, AttributeValue>) -> Map<String, Value> {
+    item.iter().map(|(name, value)| (name.clone(), plain(value))).collect()
+}
+
+/// A value as JSON says it: sets in order, numbers as numbers, bytes by their length.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the SDK's kinds may grow; any is shown")]
+fn plain(value: &AttributeValue) -> Value {
+    let texts = |set: &[String]| {
+        let mut set = set.to_vec();
+        set.sort();
+        json!(set)
+    };
+    match value {
+        AttributeValue::S(text) => json!(text),
+        AttributeValue::N(number) => serde_json::from_str(number).unwrap_or_else(|_| json!(number)),
+        AttributeValue::Bool(truth) => json!(truth),
+        AttributeValue::B(bytes) => json!({ "bytes": bytes.as_ref().len() }),
+        AttributeValue::Ss(set) | AttributeValue::Ns(set) => texts(set),
+        AttributeValue::L(list) => Value::Array(list.iter().map(plain).collect()),
+        AttributeValue::M(map) => Value::Object(fields(map)),
+        AttributeValue::Null(_) => Value::Null,
+        other => json!(format!("{other:?}")),
     }
 }

@@ -169,9 +169,13 @@ impl App {
         ))
     }
 
-    pub(crate) async fn provider_of(&self, account: &AccountId) -> Result<Provider, AppError> {
-        let found = self.store.account(account).await?;
-        Ok(found.map_or(FALLBACK_PROVIDER, |record| record.account.provider))
+    /// The provider that explains an account's codes. Accounts are never erased, only marked; should
+    /// one be missing after all, nobody does.
+    pub(crate) async fn provider_of(
+        &self,
+        account: &AccountId,
+    ) -> Result<Option<Provider>, AppError> {
+        Ok(self.store.account(account).await?.map(|record| record.account.provider))
     }
 
     async fn providers_of(&self, messages: &[Message]) -> Result<Providers, AppError> {
@@ -186,15 +190,12 @@ impl App {
     }
 }
 
-/// Accounts are never erased, only marked; this explains codes should one be missing after all.
-const FALLBACK_PROVIDER: Provider = Provider::Twilio;
-
 /// The providers of the accounts on one page.
-struct Providers(HashMap<AccountId, Provider>);
+struct Providers(HashMap<AccountId, Option<Provider>>);
 
 impl Providers {
-    fn get(&self, account: &AccountId) -> Provider {
-        self.0.get(account).copied().unwrap_or(FALLBACK_PROVIDER)
+    fn get(&self, account: &AccountId) -> Option<Provider> {
+        self.0.get(account).copied().flatten()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Accounts: one set of credentials at one provider (M137, M138, D1).
 
-use super::{ROUNDS_MAX, contended, credentials, name, not_yet};
+use super::{ROUNDS_MAX, contended, name, not_yet};
 use crate::event::Event;
 use crate::view::List;
 use crate::{App, AppError, Problem};
@@ -279,7 +279,8 @@ impl App {
         // What cannot be opened any more is replaced, so that a lost key can be recovered from.
         let opened = known.and_then(|record| self.keys.open(id, &record.credentials).ok());
         let opened: Option<Credentials> = opened.and_then(|b| serde_json::from_slice(&b).ok());
-        let parsed = credentials::parse(account.provider, given, opened.as_ref())?;
+        let read = transom_wire::read_credentials(account.provider, given, opened.as_ref());
+        let parsed = read.map_err(|unfit| Problem::invalid(unfit.0))?;
         let json = serde_json::to_vec(&parsed).unwrap_or_default();
         Ok(self.keys.seal(id, &json, self.entropy.bytes())?)
     }

@@ -6,7 +6,6 @@
 
 mod accounts;
 mod brands;
-mod credentials;
 mod keys;
 mod senders;
 mod settings;

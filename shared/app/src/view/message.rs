@@ -120,7 +120,7 @@ pub struct AttemptView {
 
 /// A message as callers read it. `provider` is its account's, and explains the codes.
 #[must_use]
-pub fn message_view(message: &Message, provider: Provider) -> MessageView {
+pub fn message_view(message: &Message, provider: impl Into<Option<Provider>>) -> MessageView {
     let id = message.id.as_ref();
     MessageView {
         id: id.map(ToString::to_string).unwrap_or_default(),
@@ -132,7 +132,7 @@ pub fn message_view(message: &Message, provider: Provider) -> MessageView {
         status: message.status(),
         unconfirmed: false,
         statuses: statuses(message),
-        failure: failure(message, provider),
+        failure: failure(message, provider.into()),
         attempts: attempts(message),
         sent_at: id.map_or(message.received_at, |id| id.at()).rfc3339(),
         received_at: message.received_at.rfc3339(),
@@ -196,7 +196,7 @@ fn attempts(message: &Message) -> Vec<AttemptView> {
         .collect()
 }
 
-fn failure(message: &Message, provider: Provider) -> Option<FailureView> {
+fn failure(message: &Message, provider: Option<Provider>) -> Option<FailureView> {
     if let Some(refusal) = &message.refusal
         && matches!(message.phase, Phase::Refused | Phase::Cancelled)
     {
@@ -222,12 +222,13 @@ fn refused(refusal: &RefusalRecord) -> FailureView {
     }
 }
 
-fn failed(kind: FactKind, fact: &Fact, provider: Provider) -> FailureView {
-    let explanation = match &fact.code {
-        Some(code) => explain(provider, code),
-        None if kind == FactKind::Unknown => explain(provider, "unknown"),
-        None => UNKNOWN_CODE,
+fn failed(kind: FactKind, fact: &Fact, provider: Option<Provider>) -> FailureView {
+    let code = match &fact.code {
+        Some(code) => Some(code.as_str()),
+        None => (kind == FactKind::Unknown).then_some("unknown"),
     };
+    let explained = provider.zip(code).map(|(provider, code)| explain(provider, code));
+    let explanation = explained.unwrap_or(UNKNOWN_CODE);
     let code = match explanation.concern {
         _ if kind == FactKind::Unknown => "outcome_unknown",
         _ if explanation == UNKNOWN_CODE => "provider_refused",

@@ -26,6 +26,7 @@ fn message(direction: Direction, phase: Phase) -> Message {
         attempt: u32::from(!inbound),
         enqueue: 0,
         claimed_at: None,
+        claim: None,
         received_at: at(250),
         provider_message_id: None,
         answered_as: None,

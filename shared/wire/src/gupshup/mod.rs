@@ -7,6 +7,7 @@
 mod classify;
 mod codes;
 mod content;
+mod credentials;
 mod event;
 mod json;
 mod message;
@@ -19,6 +20,8 @@ mod verify;
 
 pub use classify::classify;
 pub use codes::{KNOWN_CODES, explain};
+pub use credentials::CREDENTIALS;
+pub(crate) use credentials::credentials;
 pub use parse::parse;
 pub use render::render;
 pub use verify::verify;

@@ -8,6 +8,7 @@ mod classify;
 mod codes;
 mod composed;
 mod content;
+mod credentials;
 mod envelope;
 mod explanations;
 mod json;
@@ -19,6 +20,8 @@ mod verify;
 
 pub use classify::classify;
 pub use codes::{KNOWN_CODES, explain};
+pub use credentials::CREDENTIALS;
+pub(crate) use credentials::credentials;
 pub use parse::parse;
 pub use render::render;
 pub use verify::{handshake, sign, verify};

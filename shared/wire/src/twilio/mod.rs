@@ -1,11 +1,12 @@
 //! Twilio: WhatsApp over Programmable Messaging.
 //!
 //! What is known of the wire stands in the functions' comments where it decides something.
-//! The five functions that this page shows are all that the rest of the house calls.
+//! What this page shows is all that the rest of the house calls.
 
 mod address;
 mod classify;
 mod codes;
+mod credentials;
 mod form;
 mod parse;
 mod render;
@@ -14,6 +15,8 @@ mod verify;
 
 pub use classify::classify;
 pub use codes::{KNOWN_CODES, explain};
+pub use credentials::CREDENTIALS;
+pub(crate) use credentials::credentials;
 pub use parse::parse;
 pub use render::render;
 pub use verify::{sign, verify};
