@@ -127,7 +127,7 @@ async fn m137_a_removed_account_or_unknown_number_is_an_outcome_not_silence() {
     assert_eq!(world.signed(WEBHOOK, &text_form(&sid(2), CUSTOMER, "Hello")).await.status, 200);
     assert_eq!(world.get("/v1/conversations").await.body["items"], json!([]));
     let account = transom_core::id::AccountId::parse("tw").unwrap();
-    let kept = world.house.operator().store.unattached(&account).await.unwrap();
+    let kept = world.house.operator().store.unattached(&account, None, 50).await.unwrap().0;
     let mut reasons: Vec<&str> = kept.iter().map(|u| u.reason.as_str()).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["integration_removed", "unknown_sender"]);

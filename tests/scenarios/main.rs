@@ -7,20 +7,26 @@
 )]
 
 mod blocked;
+mod broken;
 mod contract;
 mod cost;
 mod crash;
 mod every_provider;
 mod faults;
+mod fixtures;
+mod gupshup;
 mod house;
 mod identity;
 mod inbound;
+mod kinds;
 mod limits;
 mod main_road;
 mod media_out;
 mod order;
+mod outcomes;
 mod pace;
 mod providers;
+mod status_permutations;
 mod statuses;
 mod store_limits;
 mod template_names;

@@ -146,7 +146,7 @@ async fn a_status_without_our_reference_is_found_by_the_providers_id() {
     let lost = callback("SM77777777777777777777777777777777", "delivered", None);
     assert_eq!(world.signed("/webhooks/twilio/tw", &lost).await.status, 200);
     let account = transom_core::id::AccountId::parse("tw").unwrap();
-    let kept = world.house.operator().store.unattached(&account).await.unwrap();
+    let kept = world.house.operator().store.unattached(&account, None, 50).await.unwrap().0;
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].reason, "unmatched_status");
 }

@@ -2,13 +2,15 @@
 
 use crate::auth::{ADMIN, SUPERVISE};
 use crate::call::{Call, delete, get, post, put};
-use crate::input::{Ids, Input, Params};
+use crate::conversations::{PAGE, Page};
+use crate::input::{Ids, Input, Params, page_limit};
 use crate::problem::Failure;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use transom_app::setup::{AccountBody, AccountView, Removal};
+use transom_app::unattached::AccountEventView;
 use transom_app::view::List;
 use transom_app::{App, Problem};
 use transom_core::code::Code;
@@ -33,6 +35,14 @@ pub(crate) fn calls() -> Vec<Call> {
         post("/v1/accounts/{account}/activate", "Switch an account on again", ADMIN, activate)
             .answers::<AccountView>(200)
             .refuses(&[Code::IntegrationRemoved, Code::AccountDeleted]),
+        get(
+            "/v1/accounts/{account}/events",
+            "What its webhooks told that belongs to no conversation, by kind; kept for 30 days",
+            ADMIN,
+            events,
+        )
+        .query(PAGE)
+        .lists::<AccountEventView>(),
     ]
 }
 
@@ -84,4 +94,13 @@ async fn activate(
     Ids(id): Ids<String>,
 ) -> Result<Json<AccountView>, Failure> {
     Ok(Json(app.activate_account(&id, app.clock.now()).await?))
+}
+
+async fn events(
+    State(app): State<App>,
+    Ids(id): Ids<String>,
+    Params(page): Params<Page>,
+) -> Result<Json<List<AccountEventView>>, Failure> {
+    let limit = page_limit(page.limit.as_deref())?;
+    Ok(Json(app.account_events(&id, limit, page.cursor.as_deref()).await?))
 }

@@ -48,7 +48,7 @@ impl App {
         let Some(account) = self.store.account(&message.account).await? else { return Ok(()) };
         let reference = Reference { message: id.clone(), attempt: message.attempt };
         if let Some(provider_id) = &message.provider_message_id {
-            self.join_answer(&account, message, provider_id, &reference, now).await?;
+            self.join_answer(&account, provider_id, &reference, now).await?;
         }
         if let Some(phone) = &message.answered_as
             && let Some(sender) = self.store.sender(&message.sender).await?

@@ -22,8 +22,6 @@ pub(crate) struct Thread {
     pub(crate) id: ConversationId,
     /// As it stands, if it does.
     pub(crate) session: Option<Session>,
-    /// Where the payload's own identity leads: claims and joins stand there for good.
-    pub(crate) key: ConversationId,
     /// The user, by the names under which this conversation may know him.
     pub(crate) user: User,
 }
@@ -76,7 +74,7 @@ impl App {
         let key = self.store.hash_key().conversation(number, user);
         let User::Both(phone, user_id) = user else {
             let (id, session) = self.follow_user(&key, user).await?;
-            return Ok(Thread { id, session, key, user: user.clone() });
+            return Ok(Thread { id, session, user: user.clone() });
         };
         let by_phone = User::Phone(phone.clone());
         let by_id = User::Id(user_id.clone());
@@ -86,13 +84,13 @@ impl App {
                 futures::join!(self.follow(&key), self.follow_user(&other_key, &by_id));
             let ((first, a), (second, b)) = (first?, second?);
             if first == second {
-                return Ok(Thread { id: first, session: a, key, user: user.clone() });
+                return Ok(Thread { id: first, session: a, user: user.clone() });
             }
             match (a, b) {
                 (Some(a), b) if differ(a.user_id.as_ref(), Some(user_id)) => {
                     // The number was another user's: it has passed on, or this payload is late.
                     if let Some(b) = b.filter(|b| b.created_at <= a.created_at) {
-                        return Ok(Thread { id: second, session: Some(b), key, user: by_id });
+                        return Ok(Thread { id: second, session: Some(b), user: by_id });
                     }
                     self.hand_over(sender, (&key, phone), &a, (&second, user), now).await?;
                 }

@@ -24,6 +24,7 @@ pub mod redeliver;
 pub mod setup;
 pub mod submit;
 pub mod sweep;
+pub mod unattached;
 pub mod view;
 pub mod webhook;
 

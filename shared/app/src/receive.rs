@@ -18,8 +18,7 @@ use transom_core::message::{Direction, Facts, Origin, Phase};
 use transom_core::time::Timestamp;
 use transom_core::window::{Basis, Channel, Merge, Window, clamp_user_time, merge};
 use transom_store::{
-    AccountRecord, Claim, Message, Put, SenderRecord, Session, SessionCreated, StoreError,
-    Unattached, Updated,
+    AccountRecord, Claim, Message, Put, SenderRecord, Session, SessionCreated, StoreError, Updated,
 };
 use transom_wire::{Business, Inbound};
 
@@ -50,7 +49,7 @@ impl App {
             Ok(sender) => sender,
             Err(reason) => {
                 for message in &messages {
-                    let id = &message.provider_message_id;
+                    let id = ("message", message.provider_message_id.as_str());
                     self.leave_unattached(account, id, reason, now).await?;
                 }
                 return Ok(());
@@ -86,7 +85,7 @@ impl App {
         let mut work = Vec::with_capacity(messages.len());
         for inbound in messages {
             work.push(async move {
-                let place = self.place(account, thread, inbound, now).await?;
+                let place = self.place(account, sender, thread, inbound, now).await?;
                 let message = self.store_message(account, sender, inbound, &place, now).await?;
                 Ok::<_, AppError>((place, message))
             });
@@ -143,28 +142,12 @@ impl App {
         }
     }
 
-    /// A verified webhook that belongs to nothing that may receive is an outcome, not silence.
-    pub(crate) async fn leave_unattached(
-        &self,
-        account: &AccountRecord,
-        provider_message_id: &str,
-        reason: &'static str,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        tracing::warn!(outcome = "unattached", account = %account.account.id, reason, "webhook item");
-        let record = Unattached {
-            reason: reason.to_owned(),
-            provider_message_id: provider_message_id.to_owned(),
-            at: now,
-        };
-        Ok(self.store.put_unattached(&account.account.id, &record).await?)
-    }
-
-    /// The time that counts and the id: from the provider's own time where it tells it, otherwise
-    /// claimed at first sight.
+    /// The time that counts and the id: from the provider's own time where it always tells it,
+    /// otherwise claimed at first sight.
     async fn place(
         &self,
         account: &AccountRecord,
+        sender: &SenderRecord,
         thread: &Thread,
         inbound: &Inbound,
         now: Timestamp,
@@ -172,7 +155,8 @@ impl App {
         let cause =
             ["inbound", account.account.provider.as_str(), inbound.provider_message_id.as_str()];
         let hashed = self.store.hash_key().tail(&cause);
-        if let Some(sent_at) = inbound.sent_at {
+        let claimed = transom_wire::messages_are_claimed(account.account.provider);
+        if let Some(sent_at) = inbound.sent_at.filter(|_| !claimed) {
             // The id is made of the provider's own time, before any clamping, so that every
             // redelivery finds the same item whatever our clock says.
             let mut id = MessageId::new(&thread.id, sent_at, &hashed);
@@ -186,9 +170,20 @@ impl App {
             let at = clamp_user_time(sent_at, now);
             return Ok(Place { id, at, basis: Basis::UserTime });
         }
-        let tail = self.entropy.tail().followed_by(&hashed);
-        let wanted = Claim { at: now, message: MessageId::new(&thread.id, now, &tail) };
-        let claim = self.store.claim(&thread.key, &inbound.provider_message_id, &wanted).await?;
+        let wanted = match inbound.sent_at {
+            Some(sent_at) => Claim {
+                at: clamp_user_time(sent_at, now),
+                basis: Basis::UserTime,
+                message: MessageId::new(&thread.id, sent_at, &hashed),
+            },
+            None => {
+                let tail = self.entropy.tail().followed_by(&hashed);
+                let message = MessageId::new(&thread.id, now, &tail);
+                Claim { at: now, basis: Basis::Receipt, message }
+            }
+        };
+        let number = &sender.sender.phone;
+        let claim = self.store.claim(number, &inbound.provider_message_id, &wanted).await?;
         let earlier = thread.session.as_ref().and_then(|s| s.predecessor.as_ref());
         let there = claim.message.conversation();
         let mut id = claim.message;
@@ -196,7 +191,7 @@ impl App {
             // First seen where an alias stands now: nobody looks there, so it stands here.
             id = MessageId::from_sortable(&thread.id, id.sortable()).unwrap_or(id);
         }
-        Ok(Place { id, at: claim.at, basis: Basis::Receipt })
+        Ok(Place { id, at: claim.at, basis: claim.basis })
     }
 
     async fn store_message(

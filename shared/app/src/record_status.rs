@@ -5,25 +5,15 @@ use crate::event::Event;
 use crate::{App, AppError};
 use serde_json::{Value, json};
 use transom_core::event::{Cause, EventKind};
-use transom_core::id::{ConversationId, MessageId};
+use transom_core::id::MessageId;
 use transom_core::message::{Fact, FactKind, Phase, Source, Status, may_have_happened};
 use transom_core::time::Timestamp;
-use transom_store::{AccountRecord, Message, RecordFact, Session};
-use transom_wire::{Business, Concern, Reference, StatusUpdate};
+use transom_store::{AccountRecord, Join, Message, RecordFact};
+use transom_wire::{Concern, Reference, StatusUpdate};
 
 /// How many of a conversation's newest messages are searched for one whose status came back
 /// without our reference.
 pub(crate) const SEARCHED_MAX: u16 = 100;
-
-/// Where the message of a status is.
-enum Located {
-    /// Here.
-    Found(Reference),
-    /// Not known yet; the fact is kept for the send's answer.
-    Waits,
-    /// Nowhere.
-    Nowhere,
-}
 
 impl App {
     /// Records a status of a verified account's message.
@@ -36,27 +26,36 @@ impl App {
         update: StatusUpdate,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let Some(kind) = update.fact else { return Ok(()) };
-        let fact = Fact {
-            at: update.at.unwrap_or(now),
-            source: Source::Provider,
-            code: update.code.clone(),
-        };
+        let fact = update.fact.map(|kind| {
+            let at = update.at.unwrap_or(now);
+            (kind, Fact { at, source: Source::Provider, code: update.code.clone() })
+        });
+        if !transom_wire::statuses_carry_reference(account.account.provider) {
+            return self.join_status(account, &update, fact.as_ref(), now).await;
+        }
+        let Some((kind, fact)) = fact else { return Ok(()) };
         let reference = match &update.reference {
             Some(reference) => Some(reference.clone()),
-            None => match self.locate(account, &update, kind, &fact, now).await? {
-                Located::Found(reference) => Some(reference),
-                Located::Waits => return Ok(()),
-                Located::Nowhere => None,
-            },
+            None => self.find_by_provider_id(account, &update).await?,
         };
         if let Some(reference) = &reference
             && self.apply(account, reference, kind, &fact, now).await?
         {
             return Ok(());
         }
-        let name = format!("{}#{}", update.provider_message_id, kind.as_str());
-        self.leave_unattached(account, &name, "unmatched_status", now).await
+        self.leave_unmatched(account, &update, kind, now).await
+    }
+
+    async fn leave_unmatched(
+        &self,
+        account: &AccountRecord,
+        update: &StatusUpdate,
+        kind: FactKind,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let name = format!("status:{}", kind.as_str());
+        let id = (name.as_str(), update.provider_message_id.as_str());
+        self.leave_unattached(account, id, "unmatched_status", now).await
     }
 
     /// Records a fact and takes what follows from it; false when there is no such message of this
@@ -81,55 +80,68 @@ impl App {
         }
     }
 
-    /// Finds the message of a status that carries no reference of ours.
-    async fn locate(
+    /// Takes a status that carries no reference of ours: the provider's id of the message leads to
+    /// it, or keeps the fact until the send's answer comes.
+    async fn join_status(
         &self,
         account: &AccountRecord,
         update: &StatusUpdate,
-        kind: FactKind,
-        fact: &Fact,
+        fact: Option<&(FactKind, Fact)>,
         now: Timestamp,
-    ) -> Result<Located, AppError> {
-        if transom_wire::statuses_carry_reference(account.account.provider) {
-            let found = self.find_by_provider_id(update).await?;
-            return Ok(found.map_or(Located::Nowhere, Located::Found));
+    ) -> Result<(), AppError> {
+        let id = &account.account.id;
+        let (own, other) = (&update.provider_message_id, update.other_id.as_deref());
+        let fact = fact.map(|(kind, fact)| (*kind, fact));
+        if fact.is_none() && other.is_none() {
+            return Ok(());
         }
-        let (Some(business), Some(user)) = (&update.business, &update.user) else {
-            return Ok(Located::Nowhere);
-        };
-        let Some(sender) = self.sender_of_business(account, business).await? else {
-            return Ok(Located::Nowhere);
-        };
-        let key = self.store.hash_key().conversation(&sender.sender.phone, user);
-        let id = &update.provider_message_id;
-        let known = self.store.join(&key, id).await?.and_then(|j| j.message);
-        let found = match known {
+        let found = match self.store.join(id, own).await?.message {
             Some(found) => Some(found),
-            // The send's answer is not stored yet: the fact is left for it to find.
-            None => self.store.join_fact(&key, id, kind, fact, now).await?.message,
+            None => self.store.join_fact(id, own, fact, other, now).await?.message,
         };
         let Some((message, attempt)) = found else {
-            tracing::info!(outcome = "waits_for_the_answer", account = %account.account.id, "status");
-            return Ok(Located::Waits);
+            tracing::info!(outcome = "waits_for_the_answer", account = %id, "status");
+            return Ok(());
         };
         let reference = Reference { message, attempt };
-        if let Some(other) = update.other_id.as_deref().filter(|_| kind == FactKind::Sent) {
-            self.join_other_id(account, &key, other, &reference, now).await?;
+        if let Some((kind, fact)) = fact
+            && !self.apply(account, &reference, kind, fact, now).await?
+        {
+            return self.leave_unmatched(account, update, kind, now).await;
         }
-        Ok(Located::Found(reference))
+        match other {
+            Some(other) => self.join_other_id(account, other, &reference, now).await,
+            None => Ok(()),
+        }
     }
 
-    /// From `sent` on a provider may call the message by WhatsApp's id alone.
+    /// A provider may call the message by its other id alone later: that one leads to it too. The
+    /// first status that names both writes this; the others read that it stands.
     async fn join_other_id(
         &self,
         account: &AccountRecord,
-        key: &ConversationId,
         other: &str,
         reference: &Reference,
         now: Timestamp,
     ) -> Result<(), AppError> {
         let Reference { message, attempt } = reference;
-        let left = self.store.join_message(key, other, message, *attempt, now).await?;
+        let id = &account.account.id;
+        let stands = self.store.join(id, other).await?;
+        let left = match stands.message {
+            Some(_) => stands,
+            None => self.store.join_message(id, other, message, *attempt, now).await?,
+        };
+        self.take_left(account, &left, reference, now).await
+    }
+
+    /// Takes the facts that came before it was known which message they are about.
+    async fn take_left(
+        &self,
+        account: &AccountRecord,
+        left: &Join,
+        reference: &Reference,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
         for (kind, fact) in &left.facts {
             self.apply(account, reference, *kind, fact, now).await?;
         }
@@ -141,7 +153,6 @@ impl App {
     pub(crate) async fn join_answer(
         &self,
         account: &AccountRecord,
-        message: &Message,
         provider_message_id: &str,
         reference: &Reference,
         now: Timestamp,
@@ -149,30 +160,44 @@ impl App {
         if transom_wire::statuses_carry_reference(account.account.provider) {
             return Ok(());
         }
-        let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
-        let (_, session) = self.follow(&reference.message.conversation()).await?;
-        let Some(user) = session.as_ref().and_then(Session::user) else { return Ok(()) };
-        // Where the provider's statuses lead: to the conversation of the user as it writes him.
-        let key = self.store.hash_key().conversation(&sender.sender.phone, &user);
-        self.join_other_id(account, &key, provider_message_id, reference, now).await
+        let Reference { message, attempt } = reference;
+        let id = &account.account.id;
+        let left = self.store.join_message(id, provider_message_id, message, *attempt, now).await?;
+        self.take_left(account, &left, reference, now).await?;
+        match &left.other_id {
+            Some(other) => self.join_other_id(account, other, reference, now).await,
+            None => Ok(()),
+        }
     }
 
     /// Locates a message whose status came without our reference, by the conversation that the
     /// status names and the provider's id.
     async fn find_by_provider_id(
         &self,
+        account: &AccountRecord,
         update: &StatusUpdate,
     ) -> Result<Option<Reference>, AppError> {
-        let (Some(Business::Phone(number)), Some(user)) = (&update.business, &update.user) else {
+        let (Some(business), Some(user)) = (&update.business, &update.user) else {
             return Ok(None);
         };
-        let conversation = self.store.hash_key().conversation(number, user);
-        let (messages, _) = self.store.messages(&conversation, None, SEARCHED_MAX).await?;
-        Ok(messages.into_iter().find_map(|m| {
-            let ours = m.provider_message_id.as_deref() == Some(&update.provider_message_id);
-            let id = m.id.filter(|_| ours)?;
-            Some(Reference { message: id, attempt: m.attempt })
-        }))
+        let Some(sender) = self.sender_of_business(account, business).await? else {
+            return Ok(None);
+        };
+        let key = self.store.hash_key().conversation(&sender.sender.phone, user);
+        let (conversation, session) = self.follow_user(&key, user).await?;
+        let mut places = vec![conversation, key];
+        places.extend(session.and_then(|s| s.predecessor));
+        places.dedup();
+        for place in places {
+            let (messages, _) = self.store.messages(&place, None, SEARCHED_MAX).await?;
+            let ours =
+                |m: &Message| m.provider_message_id.as_deref() == Some(&update.provider_message_id);
+            let found = messages.into_iter().find(ours);
+            if let Some((attempt, Some(message))) = found.map(|m| (m.attempt, m.id)) {
+                return Ok(Some(Reference { message, attempt }));
+            }
+        }
+        Ok(None)
     }
 
     /// What follows from a fact, once it is durable. Each step is idempotent, and a redelivery

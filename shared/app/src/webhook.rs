@@ -3,7 +3,7 @@
 
 use crate::{App, AppError};
 use futures::stream::StreamExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use transom_core::account::Provider;
 use transom_core::id::AccountId;
@@ -135,7 +135,7 @@ impl App {
     }
 
     /// Stores everything that a webhook holds: messages before statuses, the messages of one
-    /// customer together, customers side by side.
+    /// customer together, customers side by side; what belongs to no conversation last.
     async fn take_items(
         &self,
         account: &AccountRecord,
@@ -145,6 +145,7 @@ impl App {
         let began = self.clock.now();
         let mut customers: BTreeMap<String, Vec<Inbound>> = BTreeMap::new();
         let mut statuses = Vec::new();
+        let mut others = BTreeSet::new();
         for item in items {
             match item {
                 Item::Message(inbound) => {
@@ -153,8 +154,9 @@ impl App {
                     customers.entry(key).or_default().push(*inbound);
                 }
                 Item::Status(update) => statuses.push(update),
-                Item::Other { kind } => {
-                    tracing::info!(outcome = "kept_by_name", account = %account.account.id, kind, "webhook item");
+                // Of two that are the same in all that is kept, one is written.
+                Item::Other { kind, raw } => {
+                    others.insert((kind, raw));
                 }
             }
         }
@@ -162,12 +164,19 @@ impl App {
         for customer in customers.into_values() {
             messages.push(self.in_time(began, self.receive(account, customer, now)));
         }
-        all_of(messages).await?;
+        // Whatever fails, the rest is stored; the provider's repeat brings what failed.
+        let messages = all_of(messages).await;
         let mut facts = Vec::with_capacity(statuses.len());
         for update in statuses {
             facts.push(self.in_time(began, self.record_status(account, update, now)));
         }
-        all_of(facts).await
+        let facts = all_of(facts).await;
+        let mut kept = Vec::with_capacity(others.len());
+        for other in others {
+            kept.push(self.in_time(began, self.keep_unsupported(account, other, now)));
+        }
+        let kept = all_of(kept).await;
+        messages.and(facts).and(kept)
     }
 
     /// Does not begin what cannot be finished before the function ends: the provider posts the

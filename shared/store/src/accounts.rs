@@ -103,20 +103,6 @@ pub struct SubscriptionRecord {
     pub updated_at: Timestamp,
 }
 
-/// A webhook that was verified but belongs to nothing that may receive: recorded, not silent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unattached {
-    /// Why: `integration_removed`, `account_deleted`, `unknown_sender`, `unmatched_status`, ….
-    pub reason: String,
-    /// The provider's id of the message.
-    pub provider_message_id: String,
-    /// When it came.
-    pub at: Timestamp,
-}
-
-/// How long an [`Unattached`] record is kept, in seconds.
-const UNATTACHED_TTL_S: i64 = 30 * 86_400;
-
 const SELF: &str = ".";
 
 /// Stands for every name that the provider may give to an account's number.
@@ -498,35 +484,6 @@ impl Store {
     /// When the table cannot be reached.
     pub async fn subscriptions(&self) -> Result<Vec<SubscriptionRecord>, StoreError> {
         self.list_things(&SUBSCRIPTION).await
-    }
-
-    /// Records a verified webhook that belongs to nothing that may receive. A redelivery writes
-    /// the same item.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn put_unattached(
-        &self,
-        account: &AccountId,
-        record: &Unattached,
-    ) -> Result<(), StoreError> {
-        let ttl = record.at.as_millis() / 1000 + UNATTACHED_TTL_S;
-        let item = Item::from([
-            ("pk".to_owned(), s(format!("UNATTACHED#{account}"))),
-            ("sk".to_owned(), s(&record.provider_message_id)),
-            ("doc".to_owned(), encode_value("unattached webhook", record)?),
-            ("ttl".to_owned(), n(ttl)),
-        ]);
-        self.put(&self.tables.accounts, item, Expression::default()).await.map(|_| ())
-    }
-
-    /// The webhooks of an account that belonged to nothing.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn unattached(&self, account: &AccountId) -> Result<Vec<Unattached>, StoreError> {
-        let items = self.all(&self.tables.accounts, &format!("UNATTACHED#{account}"), "").await?;
-        items.into_iter().map(|item| read_doc("unattached webhook", item)).collect()
     }
 }
 

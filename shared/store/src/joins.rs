@@ -1,12 +1,12 @@
-//! Join items: `J#<provider message id>`, for a provider whose statuses carry no reference of
-//! ours. The send's answer and the statuses both upsert it, each reading what the other left, so
-//! that either may come first (F3).
+//! Join items: `J#<hash of account and provider's id>`, for a provider whose statuses carry no
+//! reference of ours. The send's answer and the statuses both upsert it, each reading what the
+//! other left, so that either may come first (F3). They stand in partitions of their own, because
+//! a status may call the user by another name than the send did, or by none.
 
 use crate::item::{Conditional, Expression, Item, encode_value, n, s, text_of};
-use crate::sessions::partition;
 use crate::{Store, StoreError};
 use std::collections::BTreeMap;
-use transom_core::id::{ConversationId, MessageId};
+use transom_core::id::{AccountId, MessageId};
 use transom_core::message::{Fact, FactKind};
 use transom_core::time::{Millis, Timestamp};
 
@@ -17,10 +17,14 @@ pub struct Join {
     pub message: Option<(MessageId, u32)>,
     /// The facts that came before it.
     pub facts: BTreeMap<FactKind, Fact>,
+    /// The provider's other id of the message, where that came before it.
+    pub other_id: Option<String>,
 }
 
 /// How long a join item is kept: statuses stop long before.
 const KEPT: Millis = Millis::from_hours(24 * 45);
+
+const SELF: &str = "JOIN";
 
 fn kept(now: Timestamp) -> Expression {
     Expression::default()
@@ -30,7 +34,7 @@ fn kept(now: Timestamp) -> Expression {
 }
 
 fn read_join(item: &Item) -> Result<Join, StoreError> {
-    let mut join = Join::default();
+    let mut join = Join { other_id: text_of(item, "o").map(str::to_owned), ..Join::default() };
     if let Some((id, attempt)) = text_of(item, "m").and_then(|m| m.rsplit_once('.')) {
         let id = MessageId::parse(id).map_err(|e| StoreError::corrupt("join", e))?;
         let attempt = attempt.parse().map_err(|e| StoreError::corrupt("join", e))?;
@@ -47,18 +51,23 @@ fn read_join(item: &Item) -> Result<Join, StoreError> {
 }
 
 impl Store {
-    /// Reads a join item.
+    /// WhatsApp's ids hold the customer's number, so the key is a keyed hash.
+    fn join_key(&self, account: &AccountId, provider_message_id: &str) -> String {
+        format!("J#{}", self.hash_key.name(&["join", account.as_str(), provider_message_id]))
+    }
+
+    /// Reads the join item of a provider's id of a message.
     ///
     /// # Errors
     /// When the table cannot be reached.
     pub async fn join(
         &self,
-        conversation: &ConversationId,
+        account: &AccountId,
         provider_message_id: &str,
-    ) -> Result<Option<Join>, StoreError> {
-        let sk = format!("J#{provider_message_id}");
-        let item = self.get(&self.tables.sessions, &partition(conversation), &sk).await?;
-        item.as_ref().map(read_join).transpose()
+    ) -> Result<Join, StoreError> {
+        let pk = self.join_key(account, provider_message_id);
+        let item = self.get(&self.tables.sessions, &pk, SELF).await?;
+        item.as_ref().map_or_else(|| Ok(Join::default()), read_join)
     }
 
     /// Says which attempt a provider's id belongs to; answers what statuses have left.
@@ -67,7 +76,7 @@ impl Store {
     /// When the table cannot be reached.
     pub async fn join_message(
         &self,
-        conversation: &ConversationId,
+        account: &AccountId,
         provider_message_id: &str,
         message: &MessageId,
         attempt: u32,
@@ -76,38 +85,43 @@ impl Store {
         let expression = kept(now)
             .set("m = if_not_exists(m, :m)")
             .value(":m", s(format!("{message}.{attempt}")));
-        self.upsert_join(conversation, provider_message_id, expression).await
+        self.upsert_join(account, provider_message_id, expression).await
     }
 
-    /// Leaves a fact for the send's answer to find; answers what stood there, so that an answer
-    /// that came in between is seen.
+    /// Leaves a fact, and the provider's other id of the message, for the send's answer to find;
+    /// answers what stood there, so that an answer that came in between is seen.
     ///
     /// # Errors
     /// When the table cannot be reached.
     pub async fn join_fact(
         &self,
-        conversation: &ConversationId,
+        account: &AccountId,
         provider_message_id: &str,
-        kind: FactKind,
-        fact: &Fact,
+        fact: Option<(FactKind, &Fact)>,
+        other_id: Option<&str>,
         now: Timestamp,
     ) -> Result<Join, StoreError> {
-        let expression = kept(now)
-            .set("#f = if_not_exists(#f, :f)")
-            .name("#f", &format!("f_{}", kind.as_str()))
-            .value(":f", encode_value("fact", fact)?);
-        self.upsert_join(conversation, provider_message_id, expression).await
+        let mut expression = kept(now);
+        if let Some((kind, fact)) = fact {
+            expression = expression
+                .set("#f = if_not_exists(#f, :f)")
+                .name("#f", &format!("f_{}", kind.as_str()))
+                .value(":f", encode_value("fact", fact)?);
+        }
+        if let Some(other) = other_id {
+            expression = expression.set("o = if_not_exists(o, :o)").value(":o", s(other));
+        }
+        self.upsert_join(account, provider_message_id, expression).await
     }
 
     async fn upsert_join(
         &self,
-        conversation: &ConversationId,
+        account: &AccountId,
         provider_message_id: &str,
         expression: Expression,
     ) -> Result<Join, StoreError> {
-        let sk = format!("J#{provider_message_id}");
-        let table = &self.tables.sessions;
-        match self.update(table, &partition(conversation), &sk, expression).await? {
+        let pk = self.join_key(account, provider_message_id);
+        match self.update(&self.tables.sessions, &pk, SELF, expression).await? {
             Conditional::Done(Some(before)) => read_join(&before),
             Conditional::Done(None) | Conditional::Failed(_) => Ok(Join::default()),
         }

@@ -25,8 +25,9 @@ mod meter;
 mod seal;
 mod sessions;
 mod transact;
+mod unattached;
 
-pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord, Unattached};
+pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord};
 pub use aliases::Heir;
 pub use claims::Claim;
 pub use deliveries::{DeliveryRecord, DeliveryState};
@@ -42,6 +43,7 @@ pub use messages::{AnswerNames, BeginCall, ClaimSend, Message, Put, RecordFact, 
 pub use meter::Meter;
 pub use seal::{KeyRing, KeyRingError, Sealed};
 pub use sessions::{Session, SessionCreated, Updated};
+pub use unattached::Unattached;
 
 use aws_sdk_dynamodb::Client;
 use std::sync::Arc;

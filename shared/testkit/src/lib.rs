@@ -4,8 +4,10 @@
 pub mod facts;
 pub mod faults;
 pub mod files;
+mod posts;
 mod record;
 pub mod subscriber;
+pub mod upstream;
 pub mod webhook;
 pub mod world;
 
@@ -18,5 +20,6 @@ pub use transom_local::sandbox::{
     AutoStatus, Fault, PhoneContent, PhoneMessage, sign_twilio as sign,
 };
 pub use transom_local::transport::WireFault;
+pub use upstream::{Call, Upstream};
 pub use webhook::{Payload, Signed, Webhook};
 pub use world::{Answer, World, WorldPlan};

@@ -13,6 +13,7 @@
 
 mod credentials;
 pub mod gupshup;
+mod json;
 pub mod meta;
 pub mod twilio;
 mod vcard;
@@ -109,8 +110,8 @@ pub enum Forged {
     Mismatch,
 }
 
-/// A webhook that is not what its provider sends. The text names what is wrong and quotes
-/// nothing of the content.
+/// A webhook that is not of the form that its provider sends: no form, or no JSON. The text names
+/// what is wrong and quotes nothing of the content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unparsable(pub String);
@@ -122,10 +123,13 @@ pub enum Item {
     Message(Box<Inbound>),
     /// Something became known about a message that was sent.
     Status(StatusUpdate),
-    /// An event that says nothing about a message; kept by name (F6).
+    /// What belongs to no message of a conversation: an event of the account, or what cannot be
+    /// read. Kept by its name and fields (F6).
     Other {
-        /// What the provider calls it.
+        /// What the provider calls it, or what it lacks.
         kind: String,
+        /// Its fields, as far as they may be kept.
+        raw: BTreeMap<String, String>,
     },
 }
 
@@ -405,6 +409,16 @@ pub fn classify(provider: Provider, status: u16, retry_after: Option<&str>, body
         Provider::Twilio => twilio::classify(status, retry_after, body),
         Provider::Gupshup => gupshup::classify(status, retry_after, body),
         Provider::Meta => meta::classify(status, retry_after, body),
+    }
+}
+
+/// Whether a message of this provider may come without the time at which the user sent it, or a
+/// second time in another shape. What is chosen for such a message at first sight is claimed.
+#[must_use]
+pub const fn messages_are_claimed(provider: Provider) -> bool {
+    match provider {
+        Provider::Twilio | Provider::Gupshup => true,
+        Provider::Meta => false,
     }
 }
 

@@ -261,7 +261,7 @@ pub(super) fn record_status() -> Vec<Case> {
         }));
     }
     // The sender ends before it has written the answer down; the status waits for that.
-    cases.push(of(Provider::Gupshup, "before the answer", "J#sent0", |world| {
+    cases.push(of(Provider::Gupshup, "before the answer", "\"pk\":\"J#…\"", |world| {
         async {
             world.sandbox().set_autostatus(AutoStatus::Manual);
             world.customer_writes("Hello").await;

@@ -9,11 +9,11 @@ use transom_store::InboxCursor;
 /// The longest cursor that is read, in characters; longer ones are none of ours.
 const CURSOR_CHARS_MAX: usize = 512;
 
-pub(super) fn write(text: &str) -> String {
+pub(crate) fn write(text: &str) -> String {
     BASE64URL_NOPAD.encode(text.as_bytes())
 }
 
-pub(super) fn read(text: &str) -> Result<String, Problem> {
+pub(crate) fn read(text: &str) -> Result<String, Problem> {
     if text.len() > CURSOR_CHARS_MAX {
         return Err(foreign());
     }

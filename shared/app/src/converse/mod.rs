@@ -5,7 +5,7 @@
 
 mod contacts;
 mod conversations;
-mod cursor;
+pub(crate) mod cursor;
 mod events;
 mod search;
 

@@ -244,7 +244,7 @@ impl App {
         Err(contended("account"))
     }
 
-    pub(super) async fn existing_account(&self, id: &str) -> Result<AccountRecord, AppError> {
+    pub(crate) async fn existing_account(&self, id: &str) -> Result<AccountRecord, AppError> {
         let unknown = || Problem::not_found("account with this name");
         let id = AccountId::parse(id).map_err(|_| unknown())?;
         self.store.account(&id).await?.ok_or_else(|| unknown().into())

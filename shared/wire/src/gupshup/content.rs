@@ -4,8 +4,6 @@ use super::json;
 use serde_json::Value;
 use transom_core::content::{ContactCard, Content, Media};
 
-/// The longest name of an unknown kind that is kept, in characters.
-const KIND_CHARS_MAX: usize = 64;
 /// The most cards of one message, and numbers or addresses of one card, that are kept.
 const CARDS_MAX: usize = 100;
 
@@ -15,9 +13,16 @@ pub(super) fn read(kind: Option<&str>, held: &Value) -> Content {
     let inner = json::text(held, "type");
     let kind = kind.or(inner.as_deref());
     known(kind, inner.as_deref(), held).unwrap_or_else(|| Content::Unsupported {
-        kind: kind.unwrap_or("unknown").chars().take(KIND_CHARS_MAX).collect(),
+        kind: json::name(kind.unwrap_or("unknown")),
         raw: json::raw(held),
     })
+}
+
+/// A message without an id: its fields, and what it lacks.
+pub(super) fn without_id(kind: Option<&str>, held: &Value) -> Content {
+    let inner = json::text(held, "type");
+    let kind = json::name(kind.or(inner.as_deref()).unwrap_or("unknown"));
+    Content::Unsupported { kind: format!("message:{kind}:without_id"), raw: json::raw(held) }
 }
 
 fn known(kind: Option<&str>, inner: Option<&str>, held: &Value) -> Option<Content> {

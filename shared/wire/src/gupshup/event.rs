@@ -7,39 +7,40 @@
 
 use super::parse::other;
 use super::{codes, json, party};
-use crate::{Item, StatusUpdate, Unparsable};
+use crate::{Item, StatusUpdate};
 use serde_json::Value;
 use transom_core::message::FactKind;
 use transom_core::time::Timestamp;
 
 /// Reads a `message-event`.
-pub(super) fn read(envelope: &Value) -> Result<Item, Unparsable> {
-    let payload = json::object(envelope, "payload")
-        .ok_or_else(|| Unparsable("`payload` is missing".to_owned()))?;
-    let name = json::text(&payload, "type")
-        .ok_or_else(|| Unparsable("`payload.type` is missing".to_owned()))?;
-    let held = json::object(&payload, "payload");
+pub(super) fn read(envelope: &Value) -> Item {
+    let payload = json::object(envelope, "payload");
+    let payload = payload.as_deref().unwrap_or(&Value::Null);
+    let name = json::text(payload, "type");
+    let name = name.as_deref().unwrap_or("unknown");
+    let held = json::object(payload, "payload");
     let held = held.as_deref().unwrap_or(&Value::Null);
-    let Some(fact) = fact(&name) else {
-        return Ok(other("status", Some(&name)));
+    let Some(fact) = fact(name) else {
+        return other("status", Some(name), envelope);
     };
-    let id = json::text(&payload, "id");
-    let own = json::first_text(&payload, &["gsId", "gs_id"]);
-    let whatsapp = json::text(held, "whatsappMessageId");
+    let id = json::text(payload, "id").map(|id| json::id(&id));
+    let own = json::first_text(payload, &["gsId", "gs_id"]).map(|id| json::id(&id));
+    let whatsapp = json::text(held, "whatsappMessageId").map(|id| json::id(&id));
     let other_id = whatsapp.or_else(|| id.clone().filter(|_| own.is_some()));
-    let provider_message_id =
-        own.or(id).ok_or_else(|| Unparsable("`payload.id` is missing".to_owned()))?;
-    Ok(Item::Status(StatusUpdate {
+    let Some(provider_message_id) = own.or(id) else {
+        return other("status", Some(&format!("{name}:without_id")), envelope);
+    };
+    Item::Status(StatusUpdate {
         // Nothing of ours can be given along with a send.
         reference: None,
         other_id: other_id.filter(|other| *other != provider_message_id),
         provider_message_id,
         business: party::business(envelope),
-        user: user(&payload),
+        user: user(payload),
         fact,
         at: at(held, envelope),
-        code: (fact == Some(FactKind::Failed)).then(|| code(held, &payload)),
-    }))
+        code: (fact == Some(FactKind::Failed)).then(|| code(held, payload)),
+    })
 }
 
 /// What an event's name says; `None` when it says nothing about whether the message arrived.

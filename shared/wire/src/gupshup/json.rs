@@ -1,6 +1,8 @@
 //! Lenient reading of JSON: Gupshup writes one value as a number here and as a text there, and
 //! its old callbacks hold objects as text.
 
+pub(super) use crate::json::{elements, id, made_id, name, raw as event_fields, read};
+
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -49,15 +51,10 @@ pub(super) fn object<'a>(value: &'a Value, name: &str) -> Option<Cow<'a, Value>>
     match value.get(name)? {
         found @ Value::Object(_) => Some(Cow::Borrowed(found)),
         Value::String(text) => {
-            serde_json::from_str::<Value>(text).ok().filter(Value::is_object).map(Cow::Owned)
+            read(text.as_bytes(), usize::MAX).ok().filter(Value::is_object).map(Cow::Owned)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
-}
-
-/// The elements of an array; of anything else, none.
-pub(super) fn elements<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The field `name` as an instant, in seconds or in milliseconds.
@@ -79,6 +76,7 @@ pub(super) fn raw(value: &Value) -> BTreeMap<String, String> {
     };
     let fields = value.as_object().into_iter().flatten();
     fields
+        .filter(|(name, _)| !name.is_empty())
         .filter_map(|(name, value)| Some((name, told(value)?)))
         .take(RAW_FIELDS_MAX)
         .map(|(name, value)| (name.clone(), value.chars().take(RAW_VALUE_CHARS_MAX).collect()))

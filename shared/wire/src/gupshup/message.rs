@@ -5,8 +5,9 @@
 //! both stand, the new one counts. They are looked for inside the envelope's payload and
 //! beside it.
 
+use super::parse::other;
 use super::{content, json, party};
-use crate::{Business, Inbound, Unparsable};
+use crate::{Business, Inbound, Item};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,8 +32,21 @@ pub(super) fn is_named(envelope: &Value) -> bool {
     ["messageobj", "message"].iter().any(|name| json::object(envelope, name).is_some())
 }
 
-/// Reads the message of an envelope.
-pub(super) fn read(envelope: &Value) -> Result<Inbound, Unparsable> {
+/// Reads the message of an envelope. One that belongs to no conversation, because nobody knows who
+/// wrote it or to whom, is told by its kind and what it lacks.
+pub(super) fn read(envelope: &Value) -> Item {
+    match inbound(envelope) {
+        Ok(inbound) => Item::Message(Box::new(inbound)),
+        Err(lack) => {
+            let payload = json::object(envelope, "payload");
+            let kind = payload.as_deref().and_then(|p| json::text(p, "type"));
+            let kind = json::name(kind.as_deref().unwrap_or("unknown"));
+            other("message", Some(&format!("{kind}:{lack}")), envelope)
+        }
+    }
+}
+
+fn inbound(envelope: &Value) -> Result<Inbound, &'static str> {
     let payload = json::object(envelope, "payload");
     let outer = payload.as_deref().unwrap_or(envelope);
     let part = |names: &[&str]| -> Option<Cow<'_, Value>> {
@@ -48,10 +62,13 @@ pub(super) fn read(envelope: &Value) -> Result<Inbound, Unparsable> {
     let (named, held) = (named.as_deref(), held.as_deref().unwrap_or(&Value::Null));
     // Of what is held, `payload.id` of a tap is the button's: a message's id is taken only
     // from an object that is named after the message.
-    let provider_message_id = json::text(outer, "id")
-        .or_else(|| json::text(named?, "id"))
-        .ok_or_else(|| Unparsable("`payload.id` is missing".to_owned()))?;
+    let told_id = json::text(outer, "id").or_else(|| json::text(named?, "id"));
     let kind = payload.as_deref().and_then(|p| json::text(p, "type"));
+    // Without an id it is known by what it is, and shown as what could not be read.
+    let (provider_message_id, content) = match told_id {
+        Some(id) => (json::id(&id), content::read(kind.as_deref(), held)),
+        None => (json::made_id(envelope), content::without_id(kind.as_deref(), held)),
+    };
     let says = |name| context.is_some_and(|c| json::is_true(c, name));
     Ok(Inbound {
         business: business(envelope, context)?,
@@ -60,21 +77,27 @@ pub(super) fn read(envelope: &Value) -> Result<Inbound, Unparsable> {
         provider_message_id,
         // The envelope's time is Gupshup's receipt; no field tells when the user pressed send.
         sent_at: None,
-        content: content::read(kind.as_deref(), held),
+        content,
         forwarded: says("forwarded") || says("frequently_forwarded"),
-        reply_to: context.and_then(|c| json::first_text(c, &["gsId", "gs_id", "id"])),
+        reply_to: context
+            .and_then(|c| json::first_text(c, &["gsId", "gs_id", "id"]))
+            .map(|id| json::id(&id)),
         referral: referral(outer).or_else(|| referral(held)),
     })
 }
 
-fn business(envelope: &Value, context: Option<&Value>) -> Result<Business, Unparsable> {
+fn business(envelope: &Value, context: Option<&Value>) -> Result<Business, &'static str> {
     party::business(envelope)
-        .or_else(|| json::text(context?, "botname").map(Business::ProviderId))
-        .ok_or_else(|| Unparsable("neither `phone`, `appId` nor `app` is there".to_owned()))
+        .or_else(|| party::app(&json::text(context?, "botname")?))
+        .ok_or("without_business")
 }
 
 /// `source` speaks before the sender's own fields. Bot callbacks have `channelid` and `from`.
-fn user(outer: &Value, sender: Option<&Value>, named: Option<&Value>) -> Result<User, Unparsable> {
+fn user(
+    outer: &Value,
+    sender: Option<&Value>,
+    named: Option<&Value>,
+) -> Result<User, &'static str> {
     let of = |part: Option<&Value>, name| part.and_then(|part| json::text(part, name));
     let told = [
         of(Some(outer), "source"),
@@ -83,11 +106,7 @@ fn user(outer: &Value, sender: Option<&Value>, named: Option<&Value>) -> Result<
         of(sender, "channelid"),
         of(named, "from"),
     ];
-    party::user(told.iter().flatten().map(String::as_str)).ok_or_else(|| {
-        Unparsable(
-            "neither `source` nor `sender` is a number or a business-scoped user id".to_owned(),
-        )
-    })
+    party::user(told.iter().flatten().map(String::as_str)).ok_or("without_user")
 }
 
 /// The notes place it beside the content or inside it; both are looked at.

@@ -3,34 +3,30 @@
 use super::{event, json, message, v3};
 use crate::{Item, Unparsable, Webhook};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The largest webhook that is read, in bytes: Meta's limit, which version 3 passes on.
 const BODY_BYTES_MAX: usize = 3 << 20;
-/// The longest name of an unknown kind that is kept, in characters.
-const KIND_CHARS_MAX: usize = 64;
 
 /// Reads a verified webhook.
 ///
 /// # Errors
-/// [`Unparsable`] when it is no JSON object, or when what identifies a message or its parties
-/// is missing or malformed. A kind that nobody knows is no error.
+/// [`Unparsable`] when it is neither JSON nor a bot callback's form. Whatever else it holds is no
+/// error: a repeat would not change it, and it would be lost.
 pub fn parse(webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
     let envelope = read(webhook.body)?;
     if v3::is_envelope(&envelope) {
-        return v3::read(&envelope);
+        return Ok(v3::read(&envelope));
     }
-    match json::text(&envelope, "type").as_deref() {
-        Some("message") => one_message(&envelope),
-        Some("message-event") => Ok(vec![event::read(&envelope)?]),
-        Some(kind) => Ok(vec![other(kind, detail(&envelope).as_deref())]),
+    let item = match json::text(&envelope, "type").as_deref() {
+        Some("message") => message::read(&envelope),
+        Some("message-event") => event::read(&envelope),
+        Some(kind) => other(kind, detail(&envelope).as_deref(), &envelope),
         // The bot callbacks of old name no kind; they are messages.
-        None if message::is_named(&envelope) => one_message(&envelope),
-        None => Err(Unparsable("`type` is missing".to_owned())),
-    }
-}
-
-fn one_message(envelope: &Value) -> Result<Vec<Item>, Unparsable> {
-    Ok(vec![Item::Message(Box::new(message::read(envelope)?))])
+        None if message::is_named(&envelope) => message::read(&envelope),
+        None => other("webhook", None, &envelope),
+    };
+    Ok(vec![item])
 }
 
 /// What kind of event it is, inside its kind: `opted-out` of a `user-event`.
@@ -38,34 +34,30 @@ fn detail(envelope: &Value) -> Option<String> {
     json::text(&*json::object(envelope, "payload")?, "type")
 }
 
-/// An event that is kept by name.
-pub(super) fn other(kind: &str, detail: Option<&str>) -> Item {
-    let cut = |text: &str| text.chars().take(KIND_CHARS_MAX).collect::<String>();
-    Item::Other {
-        kind: match detail {
-            Some(detail) => format!("{}:{}", cut(kind), cut(detail)),
-            None => cut(kind),
-        },
-    }
+/// An event that is kept by its name and fields.
+pub(super) fn other(kind: &str, detail: Option<&str>, told: &Value) -> Item {
+    let kind = match detail {
+        Some(detail) => format!("{}:{}", json::name(kind), json::name(detail)),
+        None => json::name(kind),
+    };
+    Item::Other { kind, raw: json::event_fields(told) }
 }
 
-/// The body as a JSON object. A body that is no JSON is taken for the form that the bot
-/// callbacks of old are, with JSON in its fields.
+/// The body as JSON. A body that is none is taken for the form that the bot callbacks of old are,
+/// with JSON in its fields, if it has such fields.
 fn read(body: &[u8]) -> Result<Value, Unparsable> {
-    if body.len() > BODY_BYTES_MAX {
-        return Err(Unparsable(format!("the body is longer than {BODY_BYTES_MAX} bytes")));
-    }
+    let error = match json::read(body, BODY_BYTES_MAX) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
     let begin = body.iter().find(|b| !b.is_ascii_whitespace());
-    if begin.is_some_and(u8::is_ascii_alphabetic) {
-        let fields: Map<String, Value> = form_urlencoded::parse(body)
-            .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
-            .collect();
-        return Ok(Value::Object(fields));
+    if body.len() > BODY_BYTES_MAX || !begin.is_some_and(u8::is_ascii_alphabetic) {
+        return Err(error);
     }
-    // Bytes that are no UTF-8 become U+FFFD. The error's own text could quote the content.
-    serde_json::from_slice(body)
-        .or_else(|_| serde_json::from_str(&String::from_utf8_lossy(body)))
-        .ok()
-        .filter(Value::is_object)
-        .ok_or_else(|| Unparsable("the body is not a JSON object".to_owned()))
+    let text = |text: Cow<'_, str>| Value::String(text.into_owned());
+    let fields: Map<String, Value> =
+        form_urlencoded::parse(body).map(|(key, value)| (key.into_owned(), text(value))).collect();
+    let form = Value::Object(fields);
+    let is_known = json::text(&form, "type").is_some() || message::is_named(&form);
+    if is_known { Ok(form) } else { Err(error) }
 }

@@ -7,7 +7,7 @@
 
 use super::parse::other;
 use super::{codes, event, json, party};
-use crate::{Business, Item, StatusUpdate, Unparsable, meta};
+use crate::{Business, Item, StatusUpdate, meta};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,23 +24,23 @@ pub(super) fn is_envelope(envelope: &Value) -> bool {
 }
 
 /// Reads an envelope.
-pub(super) fn read(envelope: &Value) -> Result<Vec<Item>, Unparsable> {
+pub(super) fn read(envelope: &Value) -> Vec<Item> {
     let app = json::text(envelope, "gs_app_id");
     let mut items = Vec::new();
     read_statuses(app.as_deref(), envelope, &mut items);
     for entry in json::elements(envelope, "entry") {
         let changes = json::elements(entry, "changes");
         if changes.is_empty() {
-            items.push(other("entry", None));
+            items.push(other("entry", None, entry));
         }
         for change in changes {
             read_change(app.as_deref(), change, &mut items);
         }
     }
     if items.is_empty() {
-        return Err(Unparsable("`entry` holds nothing".to_owned()));
+        items.push(other("webhook", None, envelope));
     }
-    Ok(items)
+    items
 }
 
 fn read_change(app: Option<&str>, change: &Value, items: &mut Vec<Item>) {
@@ -53,11 +53,12 @@ fn read_change(app: Option<&str>, change: &Value, items: &mut Vec<Item>) {
         read_statuses(app, value, items);
         // An error of the whole account.
         items.extend(json::elements(value, "errors").iter().map(|error| {
-            other(field, Some(&format!("error:{}", json::text(error, "code").unwrap_or_default())))
+            let code = json::text(error, "code").unwrap_or_default();
+            other(field, Some(&format!("error:{code}")), error)
         }));
     }
     if items.len() == before {
-        items.push(other(field, None));
+        items.push(other(field, None, change));
     }
 }
 
@@ -95,7 +96,8 @@ fn with_business<'a>(app: Option<&str>, value: &'a Value) -> Cow<'a, Value> {
 fn answered(value: &Value) -> BTreeMap<String, String> {
     let own = |message: &Value| {
         let context = message.get("context")?;
-        Some((json::text(message, "id")?, json::first_text(context, &["gs_id", "gsId"])?))
+        let own = json::first_text(context, &["gs_id", "gsId"])?;
+        Some((json::id(&json::text(message, "id")?), json::id(&own)))
     };
     json::elements(value, "messages").iter().filter_map(own).collect()
 }
@@ -116,17 +118,21 @@ fn business(app: Option<&str>, value: &Value) -> Option<Business> {
     digits
         .and_then(|digits| party::phone(&digits))
         .map(Business::Phone)
-        .or_else(|| app.map(|app| Business::ProviderId(app.to_owned())))
-        .or_else(|| json::text(metadata, "phone_number_id").map(Business::ProviderId))
+        .or_else(|| party::app(app?))
+        .or_else(|| party::app(&json::text(metadata, "phone_number_id")?))
 }
 
 fn status(business: Option<&Business>, told: &Value) -> Item {
     let name = json::first_text(told, &["status", "type"]);
     let name = name.as_deref().unwrap_or("unknown");
-    let (id, own) = (json::text(told, "id"), json::text(told, "gs_id"));
+    let told_id = |name| json::text(told, name).map(|id| json::id(&id));
+    let (id, own) = (told_id("id"), told_id("gs_id"));
     let other_id = id.clone().filter(|id| own.as_ref().is_some_and(|own| own != id));
-    let (Some(fact), Some(provider_message_id)) = (event::fact(name), own.or(id)) else {
-        return other("status", Some(name));
+    let Some(fact) = event::fact(name) else {
+        return other("status", Some(name), told);
+    };
+    let Some(provider_message_id) = own.or(id) else {
+        return other("status", Some(&format!("{name}:without_id")), told);
     };
     let parties = [json::text(told, "recipient_id"), json::text(told, "recipient_user_id")];
     Item::Status(StatusUpdate {

@@ -2,6 +2,7 @@
 
 use super::json;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use transom_core::content::{ContactCard, Content, Media};
 
 /// The most cards of one message that are read, and the most numbers or addresses of a card.
@@ -51,7 +52,10 @@ pub(super) fn kind(message: &Value) -> &str {
 /// fields.
 pub(super) fn content(message: &Value, kind: &str) -> Content {
     let body = message.get(kind).unwrap_or(&Value::Null);
-    understood(body, kind).unwrap_or_else(|| unsupported(message, body, kind))
+    understood(body, kind).unwrap_or_else(|| {
+        let (kind, raw) = fields(message, body, kind);
+        Content::Unsupported { kind, raw }
+    })
 }
 
 fn understood(body: &Value, kind: &str) -> Option<Content> {
@@ -149,8 +153,16 @@ fn button(body: &Value, text: &str, payload: &str) -> Option<Content> {
     Some(Content::Button { text: text.or_else(|| payload.clone())?, payload })
 }
 
+/// A message without an id: its fields, and what it lacks. A notice stays one: it opens no window.
+pub(super) fn without_id(message: &Value, kind: &str) -> Content {
+    let body = message.get(kind).unwrap_or(&Value::Null);
+    let (kind, raw) = fields(message, body, kind);
+    let kind = if kind == "system" { kind } else { format!("message:{kind}:without_id") };
+    Content::Unsupported { kind, raw }
+}
+
 /// The kind's own fields stand under their own names, the others (`errors`) under theirs.
-fn unsupported(message: &Value, body: &Value, kind: &str) -> Content {
+fn fields(message: &Value, body: &Value, kind: &str) -> (String, BTreeMap<String, String>) {
     let mut raw = json::Flat::default();
     if body.is_object() && !ENVELOPE.contains(&kind) {
         raw.add("", body);
@@ -165,5 +177,5 @@ fn unsupported(message: &Value, body: &Value, kind: &str) -> Content {
         ("interactive", Some(detail)) => json::name(&format!("{kind}:{detail}")),
         _ => json::name(kind),
     };
-    Content::Unsupported { kind, raw: raw.into_fields() }
+    (kind, raw.into_fields())
 }

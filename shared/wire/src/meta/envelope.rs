@@ -12,6 +12,9 @@ const MILLISECONDS_FROM: i64 = 1_000_000_000_000;
 /// Beyond this it is no time at all: milliseconds of the year 5138.
 const MILLISECONDS_MAX: i64 = 100_000_000_000_000;
 
+/// The longest name of a number that is looked up, in bytes: Meta's have sixteen digits.
+const PROVIDER_ID_BYTES_MAX: usize = 256;
+
 /// What the messages and statuses of one change share.
 #[derive(Debug)]
 pub(super) struct Envelope {
@@ -97,6 +100,7 @@ fn business(metadata: &Value) -> Option<Business> {
     let digits = |shown: &str| shown.chars().filter(char::is_ascii_digit).collect::<String>();
     let shown = || json::text(metadata, "display_phone_number").and_then(|s| phone(&digits(s)));
     json::scalar(metadata, "phone_number_id")
+        .filter(|id| id.len() <= PROVIDER_ID_BYTES_MAX)
         .map(Business::ProviderId)
         .or_else(|| shown().map(Business::Phone))
 }

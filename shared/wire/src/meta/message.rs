@@ -6,13 +6,16 @@ use crate::{Inbound, Item};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Reads one element of `messages`. A message that cannot be stored, because nobody knows who
-/// wrote it or to whom, is told by its kind and what it lacks: it never fails the batch.
+/// Reads one element of `messages`. A message that belongs to no conversation, because nobody
+/// knows who wrote it or to whom, is told by its kind and what it lacks: it never fails the batch.
 pub(super) fn message(value: &Value, envelope: &Envelope) -> Item {
     let kind = content::kind(value);
     match inbound(value, kind, envelope) {
         Ok(inbound) => Item::Message(Box::new(inbound)),
-        Err(lack) => Item::Other { kind: format!("message:{}:{lack}", json::name(kind)) },
+        Err(lack) => Item::Other {
+            kind: format!("message:{}:{lack}", json::name(kind)),
+            raw: json::raw(value),
+        },
     }
 }
 
@@ -21,11 +24,15 @@ fn inbound(value: &Value, kind: &str, envelope: &Envelope) -> Result<Inbound, &'
     if value.get("group_id").is_some_and(|id| !id.is_null()) {
         return Err("in_group");
     }
-    let provider_message_id = json::owned(value, "id").ok_or("without_id")?;
     let business = envelope.business.clone().ok_or("without_business")?;
     let from = json::scalar(value, "from");
     let (user, profile_name) = envelope.user(from.as_deref(), json::text(value, "from_user_id"));
     let context = value.get("context");
+    // Without an id it is known by what it is, and shown as what could not be read.
+    let (provider_message_id, content) = match json::scalar(value, "id") {
+        Some(id) => (json::id(&id), content::content(value, kind)),
+        None => (json::made_id(value), content::without_id(value, kind)),
+    };
     let says = |key| context.and_then(|c| c.get(key)).and_then(Value::as_bool).unwrap_or(false);
     Ok(Inbound {
         business,
@@ -33,9 +40,9 @@ fn inbound(value: &Value, kind: &str, envelope: &Envelope) -> Result<Inbound, &'
         profile_name,
         provider_message_id,
         sent_at: envelope::time(value),
-        content: content::content(value, kind),
+        content,
         forwarded: says("forwarded") || says("frequently_forwarded"),
-        reply_to: context.and_then(|c| json::owned(c, "id")),
+        reply_to: context.and_then(|c| json::text(c, "id")).map(json::id),
         referral: referral(value),
     })
 }

@@ -7,6 +7,8 @@ use super::status::status;
 use crate::{Item, Unparsable, Webhook};
 use serde_json::Value;
 
+/// The largest webhook that is read, in bytes. Meta sends up to 3 MB.
+pub(super) const BODY_BYTES_MAX: usize = 4 << 20;
 /// The object of every webhook for WhatsApp.
 const OBJECT: &str = "whatsapp_business_account";
 /// The lists of which each element is an event of its own, in changes other than `messages`.
@@ -26,15 +28,13 @@ const EVENT_NAMES: &[&str] = &[
 /// Reads a verified webhook: every message and every status of every change of every entry.
 ///
 /// # Errors
-/// [`Unparsable`] when the body is no JSON, too large, or about something else than WhatsApp.
-/// An update that nobody understands is no error.
+/// [`Unparsable`] when the body is no JSON, or too large. Whatever else it holds is no error:
+/// Meta would post it again for days, and everything else of the batch with it.
 pub fn parse(webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
-    let root = json::read(webhook.body)?;
-    if json::text(&root, "object") != Some(OBJECT) {
-        return Err(Unparsable(format!("`object` is not `{OBJECT}`")));
-    }
-    if root.get("entry").is_none() {
-        return Err(Unparsable("`entry` is missing".to_owned()));
+    let root = json::read(webhook.body, BODY_BYTES_MAX)?;
+    let object = json::text(&root, "object");
+    if object != Some(OBJECT) || root.get("entry").is_none() {
+        return Ok(vec![other("webhook", object.unwrap_or_default(), &root)]);
     }
     Ok(items(&root))
 }
@@ -50,7 +50,7 @@ fn items(root: &Value) -> Vec<Item> {
     let mut items = Vec::new();
     for entry in elements(root, "entry") {
         if entry.get("changes").is_none_or(Value::is_null) {
-            items.push(Item::Other { kind: "entry".to_owned() });
+            items.push(other("entry", "", entry));
         }
         for change in elements(entry, "changes") {
             items.extend(of_change(change));
@@ -70,14 +70,14 @@ fn of_change(change: &Value) -> Vec<Item> {
         // An error of the whole account.
         items.extend(elements(value, "errors").iter().map(|error| {
             let code = json::scalar(error, "code").unwrap_or_default();
-            other(field, &format!("error:{code}"))
+            other(field, &format!("error:{code}"), error)
         }));
     } else {
         let listed = LISTS.iter().flat_map(|list| elements(value, list));
-        items.extend(listed.map(|event| other(field, event_name(event))));
+        items.extend(listed.map(|event| other(field, event_name(event), event)));
     }
     if items.is_empty() {
-        items.push(other(field, event_name(value)));
+        items.push(other(field, event_name(value), change));
     }
     items
 }
@@ -86,7 +86,8 @@ fn event_name(event: &Value) -> &str {
     EVENT_NAMES.iter().find_map(|name| json::text(event, name)).unwrap_or_default()
 }
 
-fn other(field: &str, event: &str) -> Item {
+fn other(field: &str, event: &str, told: &Value) -> Item {
     let (field, event) = (json::name(field), json::name(event));
-    Item::Other { kind: if event.is_empty() { field } else { format!("{field}:{event}") } }
+    let kind = if event.is_empty() { field } else { format!("{field}:{event}") };
+    Item::Other { kind, raw: json::raw(told) }
 }

@@ -11,7 +11,10 @@ use transom_core::message::FactKind;
 /// told by its name: it never fails the batch.
 pub(super) fn status(value: &Value, envelope: &Envelope) -> Item {
     let name = json::text(value, "status").unwrap_or("unknown");
-    let other = |suffix: &str| Item::Other { kind: format!("status:{}{suffix}", json::name(name)) };
+    let other = |suffix: &str| Item::Other {
+        kind: format!("status:{}{suffix}", json::name(name)),
+        raw: json::raw(value),
+    };
     let fact = match name {
         "sent" => FactKind::Sent,
         "delivered" => FactKind::Delivered,
@@ -23,7 +26,7 @@ pub(super) fn status(value: &Value, envelope: &Envelope) -> Item {
     if json::text(value, "recipient_type") == Some("group") {
         return other(":in_group");
     }
-    let Some(provider_message_id) = json::owned(value, "id") else {
+    let Some(provider_message_id) = json::scalar(value, "id").map(|id| json::id(&id)) else {
         return other(":without_id");
     };
     let recipient = json::scalar(value, "recipient_id");

@@ -3,7 +3,7 @@
 //! `X-Hub-Signature-256` is `sha256=` and the hexadecimal HMAC-SHA256 of the raw body under the
 //! app's secret. The SHA-1 signature beside it is not looked at.
 
-use super::json::BODY_BYTES_MAX;
+use super::parse::BODY_BYTES_MAX;
 use crate::{Forged, Webhook};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;

@@ -93,12 +93,20 @@ impl Form {
 
     /// The fields that tell what was said, for a kind that this build does not understand.
     pub(super) fn content_fields(&self) -> BTreeMap<String, String> {
-        let tells = |name: &str| {
+        self.fields(|name| {
             !ENVELOPE.contains(&name) && !ENVELOPE_PREFIXES.iter().any(|p| name.starts_with(p))
-        };
+        })
+    }
+
+    /// All fields, for an event that is no message.
+    pub(super) fn all_fields(&self) -> BTreeMap<String, String> {
+        self.fields(|_| true)
+    }
+
+    fn fields(&self, tells: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
         self.0
             .iter()
-            .filter(|(name, value)| !value.is_empty() && tells(name))
+            .filter(|(name, value)| !name.is_empty() && !value.is_empty() && tells(name))
             .take(RAW_FIELDS_MAX)
             .map(|(name, value)| (name.clone(), value.chars().take(RAW_VALUE_CHARS_MAX).collect()))
             .collect()

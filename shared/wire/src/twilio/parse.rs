@@ -6,9 +6,6 @@ use crate::{Business, Inbound, Item, Unparsable, Webhook};
 use std::collections::BTreeMap;
 use transom_core::content::{Content, Media};
 
-/// The longest name of an unknown kind that is kept, in characters.
-const KIND_CHARS_MAX: usize = 64;
-
 /// An advertisement's or post's fields, and the names under which callers read them.
 /// `ReferralNumMedia` is not among them: ordinary messages carry it too.
 const REFERRAL: &[(&str, &str)] = &[
@@ -38,7 +35,7 @@ pub fn parse(webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
 }
 
 fn message(form: &Form) -> Result<Inbound, Unparsable> {
-    let provider_message_id = form.need("MessageSid")?.to_owned();
+    let provider_message_id = crate::json::id(form.need("MessageSid")?);
     let (from, to) = (form.need("From")?, form.need("To")?);
     let user = address::user(from, form.get("ExternalUserId")).ok_or_else(|| {
         Unparsable("`From` is neither a WhatsApp number nor a business-scoped user id".to_owned())
@@ -54,7 +51,7 @@ fn message(form: &Form) -> Result<Inbound, Unparsable> {
         sent_at: None,
         content: content(form),
         forwarded: form.is_true("Forwarded") || form.is_true("FrequentlyForwarded"),
-        reply_to: form.owned("OriginalRepliedMessageSid"),
+        reply_to: form.get("OriginalRepliedMessageSid").map(crate::json::id),
         referral: referral(form),
     })
 }
@@ -152,8 +149,5 @@ fn by_type(essence: &str, media: Media) -> Content {
 }
 
 fn unsupported(form: &Form, kind: &str) -> Content {
-    Content::Unsupported {
-        kind: kind.chars().take(KIND_CHARS_MAX).collect(),
-        raw: form.content_fields(),
-    }
+    Content::Unsupported { kind: crate::json::name(kind), raw: form.content_fields() }
 }

@@ -8,8 +8,6 @@ use transom_core::message::FactKind;
 
 /// The parameter of the status URL that carries our reference.
 pub(super) const REFERENCE_PARAMETER: &str = "ref";
-/// The longest name of an unknown status that is kept, in characters.
-const NAME_CHARS_MAX: usize = 64;
 
 /// The status that the webhook tells; `None` when it is a customer's message. A message has
 /// `SmsStatus=received`; callbacks of old have `SmsStatus` alone, and never a `Body`.
@@ -31,8 +29,8 @@ pub(super) fn read(form: &Form, name: &str, query: &str) -> Result<Item, Unparsa
         "failed" | "undelivered" => (Some(FactKind::Failed), Some(failure(form))),
         "canceled" => (Some(FactKind::Failed), Some(CANCELED.to_owned())),
         _ => {
-            let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-            return Ok(Item::Other { kind: format!("status:{name}") });
+            let kind = format!("status:{}", crate::json::name(name));
+            return Ok(Item::Other { kind, raw: form.all_fields() });
         }
     };
     let provider_message_id = match form.get("MessageSid") {
@@ -41,7 +39,7 @@ pub(super) fn read(form: &Form, name: &str, query: &str) -> Result<Item, Unparsa
     };
     Ok(Item::Status(StatusUpdate {
         reference: reference(query),
-        provider_message_id: provider_message_id.to_owned(),
+        provider_message_id: crate::json::id(provider_message_id),
         other_id: None,
         business: form.get("From").and_then(address::phone).map(Business::Phone),
         user: form.get("To").and_then(|to| address::user(to, form.get("ExternalUserId"))),

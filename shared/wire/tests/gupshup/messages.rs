@@ -1,11 +1,11 @@
 //! One fixture of each kind of message, and what is wrong with the malformed.
 
 use super::{
-    OWN, app, customer, error, fixture, fixtures, message, number, one, other, parse_bytes, phone,
+    OWN, app, customer, fixture, fixtures, message, number, one, other, parse_bytes, phone, status,
     text, user_id, with,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use transom_core::content::{ContactCard, Content, Media};
 use transom_core::identity::User;
 use transom_core::time::Timestamp;
@@ -134,7 +134,9 @@ fn the_app_stands_for_a_number_that_is_not_told() {
         assert_eq!(business(&with(fixture("text"), "/phone", Some(phone))), number());
     }
     let nothing = with(fixture("text_old_envelope"), "/app", None);
-    assert_eq!(error(&nothing), "neither `phone`, `appId` nor `app` is there");
+    assert_eq!(one(&nothing), other("message:text:without_business"));
+    let long = with(fixture("text_old_envelope"), "/app", Some(json!("a".repeat(257))));
+    assert_eq!(one(&long), other("message:text:without_business"));
 }
 
 #[test]
@@ -233,30 +235,111 @@ fn users_are_known_by_number_by_id_or_by_both() {
 }
 
 #[test]
-fn what_identifies_a_message_must_be_there() {
+fn f6_a_message_without_an_id_is_kept_and_known_by_what_it_is() {
+    let mut ids = BTreeSet::new();
     for id in [None, Some(json!("")), Some(json!(null)), Some(json!({}))] {
-        let error = error(&with(fixture("text"), "/payload/id", id));
-        assert_eq!(error, "`payload.id` is missing");
+        let value = with(fixture("text"), "/payload/id", id);
+        let got = message(&value);
+        let Content::Unsupported { kind, raw } = &got.content else { panic!("{got:?}") };
+        assert_eq!(kind, "message:text:without_id");
+        assert_eq!(raw["text"], "नमस्ते 👋 = a&b +1 100%");
+        assert_eq!(got.user, customer());
+        assert_eq!(message(&value), got, "a redelivery is the same");
+        assert!(got.provider_message_id.starts_with("sha256:"));
+        ids.insert(got.provider_message_id);
     }
+    assert_eq!(ids.len(), 4, "each is another one");
     // The id inside a tap is the button's.
-    let tap = with(fixture("button_reply"), "/payload/id", None);
-    assert_eq!(error(&tap), "`payload.id` is missing");
+    let tap = message(&with(fixture("button_reply"), "/payload/id", None));
+    let Content::Unsupported { kind, .. } = tap.content else { panic!("{tap:?}") };
+    assert_eq!(kind, "message:button_reply:without_id");
+}
+
+#[test]
+fn f6_a_message_of_nobody_is_kept_by_its_name_and_fields() {
     let secret = with(fixture("text"), "/payload/source", Some(json!("secret 9876")));
-    let text = error(&with(secret, "/payload/sender", Some(json!({"phone": "0"}))));
-    assert!(text.starts_with("neither `source`") && !text.contains("secret"), "{text}");
+    let nobody = with(secret, "/payload/sender", Some(json!({"phone": "0"})));
+    let got = parse_bytes(nobody.to_string().as_bytes()).unwrap();
+    let [Item::Other { kind, raw }] = &got[..] else { panic!("{got:?}") };
+    assert_eq!(kind, "message:text:without_user");
+    assert_eq!(raw["payload.payload.text"], "नमस्ते 👋 = a&b +1 100%");
+    let empty = with(fixture("text"), "/payload", None);
+    assert_eq!(one(&empty), other("message:unknown:without_user"));
+}
+
+/// No table takes a longer key.
+#[test]
+fn ids_beyond_any_table_are_named_by_their_hash() {
+    let id = |chars: usize| {
+        message(&with(fixture("text"), "/payload/id", Some(json!("w".repeat(chars)))))
+            .provider_message_id
+    };
+    assert_eq!(id(255), "w".repeat(255));
+    assert_eq!(id(256), "w".repeat(256));
+    assert_eq!(id(257).len(), "sha256:".len() + 64);
+    assert_ne!(id(257), id(258));
+    let gs = with(fixture("event_read"), "/payload/gsId", Some(json!("g".repeat(2000))));
+    assert_eq!(status(&gs).provider_message_id.len(), "sha256:".len() + 64);
 }
 
 #[test]
 fn what_is_no_object_is_refused() {
     for body in
-        [&b""[..], b" ", b"[]", b"7", b"\"x\"", b"{", b"\xff\xfe", b"{\"type\":\"message\"} x"]
+        [&b""[..], b" ", b"{", b"\xff\xfe", b"{\"type\":\"message\"} x", b"hello", b"a=b&type"]
     {
-        assert_eq!(parse_bytes(body).unwrap_err().to_string(), "the body is not a JSON object");
+        assert_eq!(parse_bytes(body).unwrap_err().to_string(), "the body is not JSON");
     }
-    for body in [&b"{}"[..], b"null", b"a=b&type", b"{\"type\":{}}"] {
-        assert!(parse_bytes(body).is_err());
+}
+
+#[test]
+fn f6_any_json_is_kept() {
+    for body in ["[]", "7", "\"x\"", "null", "true", "{}", "{\"type\":{}}", "[1,2]"] {
+        let value: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(one(&value), other("webhook"), "{body}");
     }
-    assert_eq!(parse_bytes(b"{}").unwrap_err().to_string(), "`type` is missing");
+    let got = parse_bytes(br#"{"colour":{"of":"sky"},"n":[1]}"#).unwrap();
+    let [Item::Other { raw, .. }] = &got[..] else { panic!("{got:?}") };
+    assert_eq!((&raw["colour.of"][..], &raw["n.0"][..]), ("sky", "1"));
+}
+
+#[test]
+fn what_is_kept_of_an_event_stays_within_limits() {
+    let fields = |n: usize| (0..n).map(|i| (format!("z{i}"), json!("v".repeat(500)))).collect();
+    let event = json!({"type": "novelty", "payload": Value::Object(fields(1000))});
+    let got = parse_bytes(event.to_string().as_bytes()).unwrap();
+    let [Item::Other { raw, .. }] = &got[..] else { panic!("{got:?}") };
+    let bytes: usize = raw.iter().map(|(k, v)| k.len() + v.len()).sum();
+    assert!((4_096..=8_192).contains(&bytes), "{bytes}");
+}
+
+/// What one customer writes must not make a webhook unreadable.
+#[test]
+fn half_a_surrogate_pair_costs_nobody_his_message() {
+    for (half, expected) in [
+        (r"a\ud83d", "a\u{fffd}"),
+        (r"\udc4b!", "\u{fffd}!"),
+        (r"\ud83d\ud83d\udc4b", "\u{fffd}👋"),
+        (r"\ud83d\udc4b \\ud83d \ud83d", "👋 \\ud83d \u{fffd}"),
+    ] {
+        let body = fixture("names_new").to_string().replace("\"new\"", &format!("\"{half}\""));
+        let items = parse_bytes(body.as_bytes()).unwrap();
+        let [Item::Message(got)] = &items[..] else { panic!("{items:?}") };
+        assert_eq!(got.content, text(expected), "{half}");
+        let body = fixture("v3_text").to_string().replace("hello", half);
+        let items = parse_bytes(body.as_bytes()).unwrap();
+        let [Item::Message(got)] = &items[..] else { panic!("{items:?}") };
+        assert_eq!(got.content, text(expected), "{half}");
+        // Inside the JSON of a bot callback's form.
+        let part =
+            format!(r#"{{"id":"ABEG1","type":"text","text":"{half}","from":"919876543210"}}"#);
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("messageobj", &part)
+            .append_pair("botname", "DemoApp")
+            .finish();
+        let items = parse_bytes(form.as_bytes()).unwrap();
+        let [Item::Message(got)] = &items[..] else { panic!("{items:?}") };
+        assert_eq!(got.content, text(expected), "{half}");
+    }
 }
 
 #[test]
@@ -265,7 +348,8 @@ fn bodies_beyond_the_limit_are_refused() {
         with(fixture("text"), "/payload/payload/text", Some(json!("a".repeat(chars))))
     };
     assert_eq!(message(&long(3_000_000)).content, text(&"a".repeat(3_000_000)));
-    assert_eq!(error(&long(3 << 20)), "the body is longer than 3145728 bytes");
+    let error = parse_bytes(long(3 << 20).to_string().as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "the body is longer than 3145728 bytes");
 }
 
 #[test]
@@ -323,6 +407,8 @@ fn f6_other_events_are_kept_by_name() {
         ("other_account", "account-event:tier-event"),
         ("other_billing", "billing-event"),
         ("other_preference", "preference-event:user_preferences"),
+        ("other_template_category", "template-event:category-update"),
+        ("other_novel", "novel-event"),
     ] {
         assert_eq!(one(&fixture(name)), other(kind));
     }

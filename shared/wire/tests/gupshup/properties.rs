@@ -5,8 +5,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use transom_wire::Webhook;
 use transom_wire::gupshup::{classify, explain, verify};
+use transom_wire::{Item, Webhook};
 
 /// Any JSON, of which the field names are mostly those that are looked for.
 fn any_json() -> impl Strategy<Value = Value> {
@@ -128,7 +128,8 @@ fn deep_json_is_refused_and_not_followed() {
     }
     // Deep JSON inside a text stays a text.
     let inside = json!({"type": "message", "payload": format!("{{\"a\":{nested}}}")});
-    assert!(parse_bytes(inside.to_string().as_bytes()).is_err());
+    let got = parse_bytes(inside.to_string().as_bytes()).unwrap();
+    assert!(matches!(&got[..], [Item::Other { kind, .. }] if kind.starts_with("message:")));
     let object = format!("{}1{}", r#"{"payload":"#.repeat(100_000), "}".repeat(100_000));
     assert!(parse_bytes(object.as_bytes()).is_err());
 }

@@ -1,6 +1,6 @@
 //! What became of a message of ours.
 
-use super::{OWN, app, customer, error, fixture, number, one, other, status, with};
+use super::{OWN, app, customer, fixture, number, one, other, status, with};
 use serde_json::{Value, json};
 use transom_core::identity::{Phone, User, UserId};
 use transom_core::message::FactKind;
@@ -35,6 +35,7 @@ fn f4_every_event_has_its_fact() {
     for (name, fact) in [
         ("event_enqueued", None),
         ("event_sent", Some(FactKind::Sent)),
+        ("event_sent_lite", Some(FactKind::Sent)),
         ("event_delivered", Some(FactKind::Delivered)),
         ("event_read", Some(FactKind::Read)),
         ("event_read_late", Some(FactKind::Read)),
@@ -69,7 +70,7 @@ fn ids_are_read_leniently() {
     assert_eq!(ids(&with(fixture("event_sent"), "/payload/id", None)), own_and(None));
     assert_eq!(ids(&with(fixture("event_sent"), "/payload/id", Some(json!(OWN)))), own_and(None));
     let none = with(fixture("event_read_late"), "/payload/id", None);
-    assert_eq!(error(&none), "`payload.id` is missing");
+    assert_eq!(one(&none), other("status:read:without_id"));
 }
 
 #[test]
@@ -118,10 +119,11 @@ fn the_user_is_told_by_number_by_id_or_not_at_all() {
 fn unknown_events_are_kept_by_name() {
     assert_eq!(one(&fixture("event_deleted")), other("status:deleted"));
     assert_eq!(one(&fixture("event_mismatch")), other("status:mismatch"));
+    assert_eq!(one(&fixture("event_other")), other("status:other"));
     let long = with(fixture("event_sent"), "/payload/type", Some(json!("x".repeat(500))));
     assert_eq!(one(&long), other(&format!("status:{}", "x".repeat(64))));
     let nameless = with(fixture("event_sent"), "/payload/type", None);
-    assert_eq!(error(&nameless), "`payload.type` is missing");
+    assert_eq!(one(&nameless), other("status:unknown"));
     let empty = with(fixture("event_sent"), "/payload", Some(json!(7)));
-    assert_eq!(error(&empty), "`payload` is missing");
+    assert_eq!(one(&empty), other("status:unknown"));
 }

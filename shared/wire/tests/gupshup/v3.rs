@@ -1,8 +1,6 @@
 //! Version 3: Meta's shape with Gupshup's ids.
 
-use super::{
-    APP_ID, OWN, app, customer, error, fixture, items, message, number, one, other, status,
-};
+use super::{APP_ID, OWN, app, customer, fixture, items, message, number, one, other, status};
 use super::{text, with};
 use serde_json::{Value, json};
 use transom_core::identity::{Phone, User, UserId};
@@ -84,7 +82,7 @@ fn f4_statuses_have_facts_ids_and_times() {
             (whatsapp, None, FactKind::Read, 1_763_632_802_345),
         ]
     );
-    assert_eq!(got[3..], [other("status:played"), other("status:sent")]);
+    assert_eq!(got[3..], [other("status:played"), other("status:sent:without_id")]);
     let Item::Status(second) = &got[1] else { panic!("no status") };
     let both =
         User::Both(Phone::parse("+919876543210").unwrap(), UserId::parse("IN.1349").unwrap());
@@ -115,11 +113,12 @@ fn failures_have_their_code() {
 #[test]
 fn f6_other_events_are_kept_by_name() {
     assert_eq!(one(&fixture("v3_billing")), other("billing-event"));
+    assert_eq!(one(&fixture("v3_deleted")), other("status:deleted"));
     assert_eq!(one(&fixture("v3_set_callback")), other("status:set-callback"));
     let errors = with(fixture("v3_text"), VALUE, Some(json!({"errors": [{"code": 130_429}]})));
     assert_eq!(one(&errors), other("messages:error:130429"));
     let empty = json!({"object": "whatsapp_business_account", "entry": []});
-    assert_eq!(error(&empty), "`entry` holds nothing");
+    assert_eq!(one(&empty), other("webhook"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn told(item: &Item) -> String {
             let business = s.business.as_ref().map(number).unwrap();
             format!("{business} {} {:?}", s.provider_message_id, s.fact.unwrap())
         }
-        Item::Other { kind } => kind.clone(),
+        Item::Other { kind, .. } => kind.clone(),
     }
 }
 
@@ -34,7 +34,7 @@ fn f6_items_out_are_items_in_and_one_bad_item_keeps_the_rest() {
     let got: Vec<String> = items.iter().map(told).collect();
     let expected = [
         "229 Anil: first",
-        "message:text:without_id",
+        "message:text:without_user",
         "229 Bina: second",
         "229 wamid.S1 Delivered",
         "status:unknown",
@@ -64,6 +64,10 @@ fn events_are_kept_by_name() {
         ("event_preferences", vec!["user_preferences:stop", "user_preferences:resume"]),
         ("event_echo", vec!["smb_message_echoes:text"]),
         ("event_error", vec!["messages:error:130429"]),
+        ("event_template_category", vec!["template_category_update:MARKETING"]),
+        ("event_user_id", vec!["user_id_update"]),
+        ("event_novel", vec!["novel_field"]),
+        ("event_group_text", vec!["message:text:in_group"]),
     ];
     for (name, expected) in &cases {
         let expected: Vec<Item> = expected.iter().map(|kind| other(kind)).collect();
@@ -76,10 +80,10 @@ fn events_are_kept_by_name() {
 fn what_stands_in_a_lists_place_is_one_item() {
     let webhook = |name, value| with(fixture("text"), VALUE, name, Some(value));
     for (value, kind) in [
-        (json!("poison"), "message:unknown:without_id"),
-        (json!(7), "message:unknown:without_id"),
-        (json!({"type":"text"}), "message:text:without_id"),
-        (json!([null]), "message:unknown:without_id"),
+        (json!("poison"), "message:unknown:without_user"),
+        (json!(7), "message:unknown:without_user"),
+        (json!({"type":"text"}), "message:text:without_user"),
+        (json!([null]), "message:unknown:without_user"),
     ] {
         assert_eq!(only(&webhook("messages", value.clone())), other(kind), "{value}");
     }
@@ -144,13 +148,65 @@ fn what_is_no_webhook_of_metas_is_refused_without_its_words() {
         (&b""[..], "the body is not JSON"),
         (b"secret=1", "the body is not JSON"),
         (b"{\"object\":", "the body is not JSON"),
-        (b"[]", "`object` is not `whatsapp_business_account`"),
-        (b"{}", "`object` is not `whatsapp_business_account`"),
-        (br#"{"object":"page","entry":[]}"#, "`object` is not `whatsapp_business_account`"),
-        (br#"{"object":"whatsapp_business_account"}"#, "`entry` is missing"),
     ] {
         assert_eq!(parse_bytes(body).unwrap_err().to_string(), expected);
     }
+}
+
+/// Meta posts again for days what is not answered with 200.
+#[test]
+fn f6_any_json_is_kept() {
+    for (body, kind) in [
+        ("[]", "webhook"),
+        ("{}", "webhook"),
+        ("null", "webhook"),
+        ("7", "webhook"),
+        (r#"{"object":"page","entry":[]}"#, "webhook:page"),
+        (r#"{"object":"whatsapp_business_account"}"#, "webhook:whatsapp_business_account"),
+    ] {
+        assert_eq!(only(&serde_json::from_str(body).unwrap()), other(kind), "{body}");
+    }
+}
+
+#[test]
+fn f6_what_belongs_to_no_conversation_keeps_its_fields() {
+    let got = parse_bytes(fixture("event_template").to_string().as_bytes()).unwrap();
+    let [Item::Other { kind, raw }] = &got[..] else { panic!("{got:?}") };
+    assert_eq!(kind, "message_template_status_update:PAUSED");
+    assert_eq!((&raw["field"][..], &raw["value.event"][..]), (&kind[..30], "PAUSED"));
+    let poison = with(fixture("text"), VALUE, "messages", Some(json!(["poison", {"id": "x"}])));
+    let got = parse_bytes(poison.to_string().as_bytes()).unwrap();
+    let kept: Vec<_> = got
+        .iter()
+        .map(|item| match item {
+            Item::Other { kind, raw } => (kind.as_str(), raw.clone()),
+            told => panic!("{told:?}"),
+        })
+        .collect();
+    let map = |k: &str, v: &str| BTreeMap::from([(k.to_owned(), v.to_owned())]);
+    let expected = [map("value", "poison"), map("id", "x")];
+    let kind = "message:unknown:without_user";
+    assert_eq!(kept, expected.map(|raw| (kind, raw)));
+}
+
+/// A message that names its writer but has no id is his, and known by what it is.
+#[test]
+fn f6_a_message_without_an_id_is_kept_in_its_conversation() {
+    let without = with(fixture("text"), super::MESSAGE, "id", None);
+    let Item::Message(got) = only(&without) else { panic!("not kept") };
+    let Content::Unsupported { kind, raw } = &got.content else { panic!("{got:?}") };
+    assert_eq!((&kind[..], &raw["body"][..]), ("message:text:without_id", "नमस्ते 👋 me@x.example"));
+    let Item::Message(again) = only(&without) else { panic!("not kept") };
+    assert_eq!(again.provider_message_id, got.provider_message_id);
+    let notice = with(fixture("system_number"), super::MESSAGE, "id", None);
+    let Item::Message(notice) = only(&notice) else { panic!("not kept") };
+    assert!(!notice.content.is_a_customers_word(), "a notice opens no window");
+    let long = with(fixture("text"), super::MESSAGE, "id", Some(json!("w".repeat(2000))));
+    let Item::Message(long) = only(&long) else { panic!("not kept") };
+    assert!(long.provider_message_id.len() < 256, "no table takes a longer key");
+    let number = with(fixture("text"), super::MESSAGE, "id", Some(json!(42)));
+    let Item::Message(number) = only(&number) else { panic!("not kept") };
+    assert_eq!(number.provider_message_id, "42");
 }
 
 #[test]

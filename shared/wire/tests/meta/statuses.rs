@@ -36,14 +36,23 @@ fn f4_every_status_has_its_fact() {
         ("status_read", FactKind::Read, None),
         ("status_failed", FactKind::Failed, Some("131047")),
         ("status_by_id", FactKind::Delivered, None),
+        ("status_without_reference", FactKind::Read, None),
     ];
     for (name, fact, code) in cases {
         let got = status(&fixture(name));
         assert_eq!((got.fact, got.code.as_deref()), (Some(fact), code), "{name}");
     }
-    assert_eq!(only(&fixture("status_played")), other("status:played"));
-    assert_eq!(only(&fixture("status_group")), other("status:delivered:in_group"));
-    assert_eq!(fixtures("status_").len(), cases.len() + 2);
+    let others = [
+        ("status_played", "status:played"),
+        ("status_group", "status:delivered:in_group"),
+        ("status_deleted", "status:deleted"),
+        ("status_warning", "status:warning"),
+        ("status_novel", "status:novel"),
+    ];
+    for (name, kind) in others {
+        assert_eq!(only(&fixture(name)), other(kind));
+    }
+    assert_eq!(fixtures("status_").len(), cases.len() + others.len());
 }
 
 #[test]
