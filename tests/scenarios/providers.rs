@@ -3,16 +3,7 @@
 use serde_json::json;
 use transom_core::account::Provider;
 use transom_testkit::world::{CUSTOMER, NUMBER};
-use transom_testkit::{AutoStatus, PhoneContent, PhoneMessage, World};
-
-/// The provider's own refusal of a recipient who has no WhatsApp, and of a closed window.
-fn codes(provider: Provider) -> (u32, &'static str, u32) {
-    match provider {
-        Provider::Twilio => (63024, "undelivered", 63016),
-        Provider::Meta => (131_026, "failed", 131_047),
-        Provider::Gupshup => (1002, "failed", 470),
-    }
-}
+use transom_testkit::{PhoneContent, PhoneMessage, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f5_redeliveries_and_parallel_firsts_are_taken_once() {
@@ -40,78 +31,6 @@ async fn f5_redeliveries_and_parallel_firsts_are_taken_once() {
         assert_eq!(counts, [1, 40], "{provider:?}");
         assert_eq!(world.subscriber.of("conversation.opened").len(), 2, "{provider:?}");
         assert_eq!(world.subscriber.of("message.received").len(), 41, "{provider:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f4_early_late_repeated_and_contradicting_statuses_give_the_documented_state() {
-    for provider in Provider::ALL {
-        let (code, failed, _) = codes(provider);
-        let orders: [&[&str]; 6] = [
-            &["sent", "delivered", "read", "failed"],
-            &["failed", "read", "delivered", "sent"],
-            &["delivered", "failed", "delivered", "read", "read"],
-            &["read", "failed", "sent"],
-            &["failed", "delivered", "read"],
-            &["read", "sent", "failed", "delivered", "sent"],
-        ];
-        for order in orders {
-            let world = World::of(provider).await;
-            world.sandbox().set_autostatus(AutoStatus::Manual);
-            world.customer_writes("Hello").await;
-            let id = world.send("Hi").await.text("id");
-            world.settle().await;
-            let sid = world.sandbox().outbox()[0].sid.clone();
-            for status in order {
-                let is_failure = *status == "failed";
-                let status = if is_failure { failed } else { status };
-                let code = is_failure.then_some(code);
-                let posted = world.sandbox().post_status(&sid, status, code).await;
-                assert!(posted.is_ok(), "{provider:?} {order:?}: {posted:?}");
-                world.sandbox().settle().await;
-            }
-            world.settle().await;
-            let message = world.message(&id).await;
-            assert_eq!(message["status"], "read", "{provider:?} {order:?}: {message}");
-            assert_eq!(world.conversation().await["undelivered"], 0, "{provider:?} {order:?}");
-            let kinds = message["statuses"].as_array().unwrap();
-            let failures = kinds.iter().filter(|s| s["status"] == "failed").count();
-            assert_eq!(failures, usize::from(order.contains(&"failed")), "{provider:?} {order:?}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f3_a_status_that_comes_before_the_sends_answer_is_joined() {
-    for provider in Provider::ALL {
-        let world = World::of(provider).await;
-        world.customer_writes("Hello").await;
-        // The sandbox reports as soon as it has the message; its answer is lost on the way.
-        for n in 0..10 {
-            world.send(&format!("{n}")).await;
-        }
-        world.settle().await;
-        let id = world.conversation().await["id"].as_str().unwrap().to_owned();
-        let items = world.messages(&id).await;
-        let delivered = items.iter().filter(|m| m["status"] == "delivered").count();
-        assert_eq!(delivered, 10, "{provider:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_providers_closed_window_closes_ours() {
-    for provider in Provider::ALL {
-        let (_, failed, code) = codes(provider);
-        let world = World::of(provider).await;
-        world.sandbox().set_autostatus(AutoStatus::Manual);
-        world.customer_writes("Hello").await;
-        let id = world.send("Hi").await.text("id");
-        world.settle().await;
-        let sid = world.sandbox().outbox()[0].sid.clone();
-        world.sandbox().post_status(&sid, failed, Some(code)).await.unwrap();
-        world.settle().await;
-        assert_eq!(world.message(&id).await["status"], "failed", "{provider:?}");
-        assert_eq!(world.conversation().await["window"]["state"], "expired", "{provider:?}");
     }
 }
 

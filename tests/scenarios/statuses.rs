@@ -1,31 +1,12 @@
 //! Statuses in any order, repeated, early, late, of another account.
 
+use crate::every_provider::{every_provider, heavy};
 use proptest::strategy::{Strategy, ValueTree};
 use serde_json::{Value, json};
-use transom_testkit::sign;
-use transom_testkit::world::{ACCOUNT_SID, CUSTOMER, NUMBER};
+use transom_core::account::Provider;
+use transom_core::time::Millis;
+use transom_testkit::world::{CUSTOMER, another_account};
 use transom_testkit::{AutoStatus, Fault, World};
-
-fn callback(sid: &str, status: &str, code: Option<&str>) -> Vec<(String, String)> {
-    let mut form: Vec<(String, String)> = [
-        ("MessageSid", sid),
-        ("SmsSid", sid),
-        ("MessageStatus", status),
-        ("SmsStatus", status),
-        ("AccountSid", ACCOUNT_SID),
-        ("From", &format!("whatsapp:{NUMBER}")),
-        ("To", &format!("whatsapp:{CUSTOMER}")),
-        ("ApiVersion", "2010-04-01"),
-        ("ChannelPrefix", "whatsapp"),
-    ]
-    .iter()
-    .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-    .collect();
-    if let Some(code) = code {
-        form.push(("ErrorCode".to_owned(), code.to_owned()));
-    }
-    form
-}
 
 async fn sent(world: &World) -> (String, String) {
     world.sandbox().set_autostatus(AutoStatus::None);
@@ -37,41 +18,44 @@ async fn sent(world: &World) -> (String, String) {
     (answer.text("id"), sid)
 }
 
-fn path(id: &str) -> String {
-    format!("/status/twilio/tw?ref={id}.1")
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f4_any_permutation_and_repetition_gives_the_same_message() {
-    let world = World::start().await;
+every_provider!(f4_any_permutation_and_repetition_gives_the_same_message);
+async fn f4_any_permutation_and_repetition_gives_the_same_message(provider: Provider) {
+    let world = World::of(provider).await;
     let kinds = ["sent", "delivered", "read", "failed"];
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let orders = proptest::collection::vec(0..4_usize, 4..9)
+    let every_kind = proptest::collection::vec(0..4_usize, 4..9)
         .prop_filter("every kind", |o| (0..4).all(|k| o.contains(&k)));
+    let mut orders: Vec<Vec<usize>> = (0..heavy(provider, 24, 12))
+        .map(|_| every_kind.new_tree(&mut runner).unwrap().current())
+        .collect();
+    // Kinds may be missing, too.
+    orders.extend([vec![3, 1, 2], vec![2, 3, 0], vec![1, 3, 1, 2, 2], vec![2]]);
     let mut expected: Option<Value> = None;
-    for _ in 0..24 {
-        let order = orders.new_tree(&mut runner).unwrap().current();
+    for order in &orders {
         let (id, sid) = sent(&world).await;
-        for kind in &order {
-            let code = (kinds[*kind] == "failed").then_some("63024");
-            let form = callback(&sid, kinds[*kind], code);
-            assert_eq!(world.signed(&path(&id), &form).await.status, 200);
+        for kind in order {
+            let code = (kinds[*kind] == "failed").then_some(world.facts().no_whatsapp);
+            world.report(&sid, kinds[*kind], code).await;
         }
         let message = world.message(&id).await;
+        assert_eq!(message["status"], "read", "{order:?}: {message}");
+        assert_eq!(world.conversation().await["undelivered"], 0, "{order:?}");
         let mut seen: Vec<Value> =
             message["statuses"].as_array().unwrap().iter().map(|s| s["status"].clone()).collect();
-        seen.sort_by_key(ToString::to_string);
-        let state =
-            json!({ "status": message["status"], "statuses": seen, "failure": message["failure"] });
-        assert_eq!(state["status"], "read", "{order:?}");
-        let wanted = expected.get_or_insert_with(|| state.clone());
-        assert_eq!(&state, wanted, "{order:?}");
+        let failures = seen.iter().filter(|s| **s == "failed").count();
+        assert_eq!(failures, usize::from(order.contains(&3)), "{order:?}: {message}");
+        if (0..4).all(|kind| order.contains(&kind)) {
+            seen.sort_by_key(ToString::to_string);
+            let state = json!({ "statuses": seen, "failure": message["failure"] });
+            let wanted = expected.get_or_insert_with(|| state.clone());
+            assert_eq!(&state, wanted, "{order:?}");
+        }
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f3_a_status_before_the_sends_answer_is_kept() {
-    let world = World::start().await;
+every_provider!(f3_a_status_settles_what_a_lost_answer_left_open);
+async fn f3_a_status_settles_what_a_lost_answer_left_open(provider: Provider) {
+    let world = World::of(provider).await;
     world.sandbox().set_autostatus(AutoStatus::None);
     world.customer_writes("Hello").await;
     world.sandbox().fail_next(Fault::Garbage);
@@ -80,80 +64,117 @@ async fn f3_a_status_before_the_sends_answer_is_kept() {
     // The provider has it, we do not know: unknown until evidence comes.
     assert_eq!(world.message(&id).await["status"], "unknown");
     let sid = world.sandbox().outbox().last().unwrap().sid.clone();
-    world.signed(&path(&id), &callback(&sid, "delivered", None)).await;
-    let message = world.message(&id).await;
-    assert_eq!(message["status"], "delivered");
-    assert_eq!(world.conversation().await["undelivered"], 0);
+    world.report(&sid, "delivered", None).await;
+    // Where no reference comes back, the lost answer was the only way to the message.
+    let echoed = world.facts().echoes_reference;
+    let shown = if echoed { "delivered" } else { "unknown" };
+    assert_eq!(world.message(&id).await["status"], shown);
+    assert_eq!(world.conversation().await["undelivered"], u64::from(!echoed));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn u1_a_failure_is_shown_with_meaning_and_remedy() {
-    let world = World::start().await;
+every_provider!(f3_statuses_that_race_the_sends_answer_are_joined);
+async fn f3_statuses_that_race_the_sends_answer_are_joined(provider: Provider) {
+    let world = World::of(provider).await;
+    world.customer_writes("Hello").await;
+    // The pretend provider reports as soon as it has the message, beside its answer.
+    for n in 0..10 {
+        world.send(&format!("{n}")).await;
+    }
+    world.settle().await;
+    let id = world.conversation().await["id"].as_str().unwrap().to_owned();
+    let items = world.messages(&id).await;
+    let delivered = items.iter().filter(|m| m["status"] == "delivered").count();
+    assert_eq!(delivered, 10);
+}
+
+every_provider!(u1_a_failure_is_shown_with_meaning_and_remedy);
+async fn u1_a_failure_is_shown_with_meaning_and_remedy(provider: Provider) {
+    let world = World::of(provider).await;
     let (id, sid) = sent(&world).await;
-    world.signed(&path(&id), &callback(&sid, "undelivered", Some("63024"))).await;
+    let code = world.facts().no_whatsapp;
+    world.report(&sid, "failed", Some(code)).await;
     world.settle().await;
     let message = world.message(&id).await;
     assert_eq!(message["status"], "failed");
-    assert_eq!(message["failure"]["provider_code"], "63024");
+    assert_eq!(message["failure"]["provider_code"], code.to_string());
     assert!(message["failure"]["remedy"].as_str().unwrap().ends_with('.'));
     assert_eq!(world.conversation().await["undelivered"], 1);
     let events = world.subscriber.of("message.failed");
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].body["data"]["failure"]["provider_code"], "63024");
+    assert_eq!(events[0].body["data"]["failure"]["provider_code"], code.to_string());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_providers_own_refusal_closes_the_window() {
-    let world = World::start().await;
+every_provider!(the_providers_own_refusal_closes_the_window);
+async fn the_providers_own_refusal_closes_the_window(provider: Provider) {
+    let world = World::of(provider).await;
     let (id, sid) = sent(&world).await;
-    world.signed(&path(&id), &callback(&sid, "undelivered", Some("63016"))).await;
+    world.report(&sid, "failed", Some(world.facts().outside_window)).await;
+    assert_eq!(world.message(&id).await["status"], "failed");
     let conversation = world.conversation().await;
     assert_eq!(conversation["window"]["state"], "expired");
     let refused = world.send("Still there?").await;
     assert_eq!((refused.status, refused.code()), (409, "window_expired"));
-    world.house.clock().advance_to(world.now().plus(transom_core::time::Millis::new(5)));
+    world.pass(Millis::from_seconds(1));
     world.customer_writes("I am").await;
     assert_eq!(world.conversation().await["window"]["state"], "open");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_callback_of_one_account_never_touches_anothers_message() {
-    let world = World::start().await;
+every_provider!(a_callback_of_one_account_never_touches_anothers_message);
+async fn a_callback_of_one_account_never_touches_anothers_message(provider: Provider) {
+    let world = World::of(provider).await;
     let (id, sid) = sent(&world).await;
-    let credentials =
-        json!({ "account_sid": "AC99999999999999999999999999999999", "auth_token": "other" });
-    let body = json!({ "provider": "twilio", "credentials": credentials });
+    let (body, secret) = another_account(provider);
     assert!(world.put("/v1/accounts/other", body).await.status < 300);
-    let path = format!("/status/twilio/other?ref={id}.1");
-    let form = callback(&sid, "read", None);
-    let signature = sign("other", &format!("{}{path}", world.url), &form);
-    assert_eq!(world.form(&path, &form, &signature).await.status, 200);
+    let read = world.status(&sid, "read", None).signed_with(&secret);
+    let path = format!("/status/{}/other", provider.as_str());
+    assert_eq!(world.post_webhook(&read.clone().at(&path)).await.status, 200);
     assert_eq!(world.message(&id).await["status"], "accepted");
-    // Nor a reference that the signature does not cover.
-    let url = format!("{}/status/twilio/tw", world.url);
-    let unsigned = sign(transom_testkit::world::AUTH_TOKEN, &url, &form);
-    assert_eq!(world.form(&self::path(&id), &form, &unsigned).await.status, 403);
+    // Nor does another's signature speak for this account.
+    assert_eq!(world.post_webhook(&read).await.status, 403);
+    assert_eq!(world.message(&id).await["status"], "accepted");
 }
 
+/// At Twilio alone, whose signature covers the address in which our reference stands. Meta's
+/// stands in the signed body, and Gupshup has none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_status_without_our_reference_is_found_by_the_providers_id() {
-    let world = World::start().await;
+async fn twilios_signature_covers_our_reference() {
+    let world = World::of(Provider::Twilio).await;
     let (id, sid) = sent(&world).await;
-    let form = callback(&sid, "delivered", None);
-    assert_eq!(world.signed("/webhooks/twilio/tw", &form).await.status, 200);
+    let status = world.status(&sid, "read", None);
+    let mut forged = status.clone().without_reference().signed(&world.url);
+    forged.path = status.signed(&world.url).path;
+    assert_eq!(world.post_signed(&forged).await.status, 403);
+    assert_eq!(world.message(&id).await["status"], "accepted");
+}
+
+every_provider!(a_status_without_our_reference_is_found_by_the_providers_id);
+async fn a_status_without_our_reference_is_found_by_the_providers_id(provider: Provider) {
+    let world = World::of(provider).await;
+    let (id, sid) = sent(&world).await;
+    let delivered =
+        world.status(&sid, "delivered", None).without_reference().at(&world.path("webhooks"));
+    assert_eq!(world.post_webhook(&delivered).await.status, 200);
     assert_eq!(world.message(&id).await["status"], "delivered");
-    // One that belongs to nothing is an outcome, not silence.
-    let lost = callback("SM77777777777777777777777777777777", "delivered", None);
-    assert_eq!(world.signed("/webhooks/twilio/tw", &lost).await.status, 200);
+    // One that belongs to nothing is an outcome, not silence. Where no reference comes back it
+    // may be early, so it waits for the send's answer.
+    let lost = delivered.replaced(&sid, &nobodys(&sid));
+    assert_eq!(world.post_webhook(&lost).await.status, 200);
     let account = transom_core::id::AccountId::parse("tw").unwrap();
     let kept = world.house.operator().store.unattached(&account, None, 50).await.unwrap().0;
-    assert_eq!(kept.len(), 1);
-    assert_eq!(kept[0].reason, "unmatched_status");
+    let reasons: Vec<&str> = kept.iter().map(|u| u.reason.as_str()).collect();
+    let expected: &[&str] =
+        if world.facts().echoes_reference { &["unmatched_status"] } else { &[] };
+    assert_eq!(reasons, expected);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m9_statuses_of_a_template_do_not_open_a_window() {
-    let world = World::start().await;
+/// An id of the provider's form that no message has.
+fn nobodys(sid: &str) -> String {
+    sid.chars().map(|c| if c.is_ascii_digit() { '7' } else { c }).collect()
+}
+
+every_provider!(m9_statuses_of_a_template_do_not_open_a_window);
+async fn m9_statuses_of_a_template_do_not_open_a_window(provider: Provider) {
+    let world = World::of(provider).await;
     world.sandbox().set_read_receipts(true);
     assert!(world.opt_in(CUSTOMER).await.status < 300);
     let answer = world.send_template(CUSTOMER).await;
@@ -169,60 +190,57 @@ async fn m9_statuses_of_a_template_do_not_open_a_window() {
     assert_eq!(world.send("Hi").await.status, 202);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_paths_take_both_kinds_and_do_the_same() {
-    for (road, at) in [("/webhooks/twilio/tw", "inbound"), ("/status/twilio/tw", "status")] {
-        let world = World::start().await;
+every_provider!(both_paths_take_both_kinds_and_do_the_same);
+async fn both_paths_take_both_kinds_and_do_the_same(provider: Provider) {
+    for at in ["webhooks", "status"] {
+        let world = World::of(provider).await;
+        let road = world.path(at);
+        let code = Some(world.facts().no_whatsapp);
         world.sandbox().set_autostatus(AutoStatus::None);
         assert!(world.opt_in(CUSTOMER).await.status < 300);
         let id = world.send_template(CUSTOMER).await.text("id");
         world.settle().await;
         let sid = world.sandbox().outbox()[0].sid.clone();
         // Without our reference: found by the provider's id.
-        world.signed(road, &callback(&sid, "undelivered", Some("63024"))).await;
+        let failed = world.status(&sid, "failed", code).without_reference().at(&road);
+        assert_eq!(world.post_webhook(&failed).await.status, 200, "{at}");
         assert_eq!(world.message(&id).await["status"], "failed", "{at}");
         assert_eq!(world.conversation().await["undelivered"], 1, "{at}");
         let limit = world.get("/v1/senders/support/limit").await.body;
         assert_eq!(limit["used"], 0, "{at}: its place is given back");
         // Another send rides on the user's place; its failure gives nothing back.
-        let first = world.send_template(CUSTOMER).await.text("id");
-        let second = world.send_template(CUSTOMER).await.text("id");
+        for _ in 0..2 {
+            assert_eq!(world.send_template(CUSTOMER).await.status, 202, "{at}");
+        }
         world.settle().await;
         let sid = world.sandbox().outbox().last().unwrap().sid.clone();
-        let failing = [&first, &second].into_iter().find(|id| {
-            world
-                .sandbox()
-                .outbox()
-                .last()
-                .unwrap()
-                .status_callback
-                .as_deref()
-                .unwrap()
-                .contains(id.as_str())
-        });
-        let path = format!("{road}?ref={}.1", failing.unwrap());
-        world.signed(&path, &callback(&sid, "failed", Some("63024"))).await;
+        let list = world.conversation().await;
+        let items = world.messages(list["id"].as_str().unwrap()).await;
+        let failing = items.iter().find(|m| m["attempts"][0]["provider_message_id"] == sid);
+        let failing = failing.unwrap()["id"].as_str().unwrap();
+        let post = async |status, code| {
+            let status = world.status(&sid, status, code).at(&road);
+            assert_eq!(world.post_webhook(&status).await.status, 200, "{at}");
+        };
+        post("failed", code).await;
+        assert_eq!(world.message(failing).await["status"], "failed", "{at}");
         assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1, "{at}");
         // Evidence clears the mark: it was delivered after all.
-        world.signed(&path, &callback(&sid, "delivered", None)).await;
-        assert_eq!(world.message(failing.unwrap()).await["status"], "delivered", "{at}");
+        post("delivered", None).await;
+        assert_eq!(world.message(failing).await["status"], "delivered", "{at}");
         assert_eq!(world.conversation().await["undelivered"], 1, "{at}: only the first");
         // And a customer may write to either.
-        let mut message = transom_testkit::PhoneMessage::text(CUSTOMER, NUMBER, "Hello");
-        message.sid = Some("SM00000000000000000000000000000abc".into());
-        message.account_sid = Some(ACCOUNT_SID.into());
-        let form = transom_local::sandbox::inbound_form(&message);
-        assert_eq!(world.signed(road, &form).await.status, 200);
+        let hello = world.inbound_text("Hello").at(&road);
+        assert_eq!(world.post_webhook(&hello).await.status, 200, "{at}");
         assert_eq!(world.conversation().await["window"]["state"], "open", "{at}");
-        // One that belongs to nothing is recorded.
-        let lost = callback("SM77777777777777777777777777777777", "delivered", None);
-        assert_eq!(world.signed(road, &lost).await.status, 200);
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn u1_the_undelivered_mark_agrees_with_what_is_shown_however_statuses_race() {
-    let world = World::start().await;
+every_provider!(u1_the_undelivered_mark_agrees_with_what_is_shown_however_statuses_race);
+async fn u1_the_undelivered_mark_agrees_with_what_is_shown_however_statuses_race(
+    provider: Provider,
+) {
+    let world = World::of(provider).await;
     world.sandbox().set_autostatus(AutoStatus::None);
     world.customer_writes("Hello").await;
     for n in 0..25 {
@@ -230,30 +248,27 @@ async fn u1_the_undelivered_mark_agrees_with_what_is_shown_however_statuses_race
     }
     world.settle().await;
     let sent = world.sandbox().outbox();
+    assert_eq!(sent.len(), 25);
+    let code = Some(world.facts().no_whatsapp);
     let posts = sent.iter().flat_map(|entry| {
-        let url = entry.status_callback.clone().unwrap();
-        let path = url.trim_start_matches(&world.url).to_owned();
-        let path = path.split('#').next().unwrap().to_owned();
-        [("undelivered", Some("63024")), ("delivered", None)].map(|(status, code)| {
-            let (world, path, form) = (&world, path.clone(), callback(&entry.sid, status, code));
-            async move { world.signed(&path, &form).await.status }
+        [("failed", code), ("delivered", None)].map(|(status, code)| {
+            let world = &world;
+            async move { world.report(&entry.sid, status, code).await }
         })
     });
-    for status in futures::future::join_all(posts).await {
-        assert_eq!(status, 200);
-    }
+    futures::future::join_all(posts).await;
     let conversation = world.conversation().await;
     let items = world.messages(conversation["id"].as_str().unwrap()).await;
     assert_eq!(items.iter().filter(|m| m["status"] == "delivered").count(), 25);
     assert_eq!(conversation["undelivered"], 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_that_comes_after_the_message_was_read_closes_nothing() {
-    let world = World::start().await;
+every_provider!(a_refusal_that_comes_after_the_message_was_read_closes_nothing);
+async fn a_refusal_that_comes_after_the_message_was_read_closes_nothing(provider: Provider) {
+    let world = World::of(provider).await;
     let (id, sid) = sent(&world).await;
-    world.signed(&path(&id), &callback(&sid, "read", None)).await;
-    world.signed(&path(&id), &callback(&sid, "failed", Some("63016"))).await;
+    world.report(&sid, "read", None).await;
+    world.report(&sid, "failed", Some(world.facts().outside_window)).await;
     assert_eq!(world.message(&id).await["status"], "read");
     assert_eq!(world.conversation().await["window"]["state"], "open");
 }

@@ -510,6 +510,20 @@ pub fn account_body(provider: Provider) -> Value {
     json!({ "provider": provider.as_str(), "credentials": credentials(provider) })
 }
 
+/// Another account at a provider, and what signs its webhooks.
+#[must_use]
+pub fn another_account(provider: Provider) -> (Value, String) {
+    let mut body = account_body(provider);
+    if let Some(fields) = body["credentials"].as_object_mut() {
+        for value in fields.values_mut() {
+            // Other letters of the same form: Twilio's identifiers have one.
+            *value = json!(value.as_str().unwrap_or_default().replace(['1', 'e'], "9"));
+        }
+    }
+    let secret = body["credentials"][secret_name(provider)].as_str().unwrap_or_default().to_owned();
+    (body, secret)
+}
+
 /// The name of the credential that signs a provider's webhooks.
 #[must_use]
 pub const fn secret_name(provider: Provider) -> &'static str {
