@@ -11,6 +11,8 @@ pub enum Payload {
     Form(Vec<(String, String)>),
     /// Meta's and Gupshup's.
     Json(Value),
+    /// Bytes that are neither.
+    Raw(Vec<u8>),
 }
 
 /// One webhook. It is signed when it is posted, so what a test changes before is signed too.
@@ -82,6 +84,7 @@ impl Webhook {
                 }
             }
             Payload::Json(value) => replace(value, from, to),
+            Payload::Raw(_) => {}
         }
         self
     }
@@ -96,12 +99,26 @@ impl Webhook {
         self
     }
 
+    /// Signed as ever, but it makes no sense: a form without a single known pair, JSON that
+    /// breaks off.
+    #[must_use]
+    pub fn unparsable(mut self) -> Self {
+        self.payload = match self.payload {
+            Payload::Form(_) => Payload::Form(vec![("Hello".to_owned(), "there".to_owned())]),
+            Payload::Json(_) | Payload::Raw(_) => Payload::Raw(br#"{"Hello": "there""#.to_vec()),
+        };
+        self
+    }
+
     /// Signed as the provider signs, for the house at `base`.
     #[must_use]
     pub fn signed(&self, base: &str) -> Signed {
         let (content_type, body) = match &self.payload {
-            Payload::Form(pairs) => ("application/x-www-form-urlencoded", encoded(pairs)),
-            Payload::Json(value) => ("application/json", value.to_string()),
+            Payload::Form(pairs) => {
+                ("application/x-www-form-urlencoded", encoded(pairs).into_bytes())
+            }
+            Payload::Json(value) => ("application/json", value.to_string().into_bytes()),
+            Payload::Raw(bytes) => ("application/json", bytes.clone()),
         };
         let mut query = self.query.clone();
         if self.provider == Provider::Gupshup {
@@ -116,12 +133,10 @@ impl Webhook {
                 let signature = sign_twilio(&self.secret, &format!("{base}{path}"), pairs);
                 Some(("x-twilio-signature", signature))
             }
-            (Provider::Meta, _) => {
-                Some(("x-hub-signature-256", sign_meta(&self.secret, body.as_bytes())))
-            }
+            (Provider::Meta, _) => Some(("x-hub-signature-256", sign_meta(&self.secret, &body))),
             (Provider::Twilio | Provider::Gupshup, _) => None,
         };
-        Signed { path, content_type, body: body.into_bytes(), signature }
+        Signed { path, content_type, body, signature }
     }
 }
 
