@@ -62,7 +62,7 @@ impl House {
                     waba_id: id.to_string(),
                 });
             }
-            Credentials::Gupshup { app_name, api_key, webhook_token } => {
+            Credentials::Gupshup { app_name, api_key, webhook_token, .. } => {
                 self.sandbox().register_gupshup(GupshupAccount {
                     app_name: app_name.clone(),
                     app_id: app_name.clone(),

@@ -36,9 +36,14 @@ pub fn read_credentials(
     given.only_known()?;
     match provider {
         Provider::Twilio => twilio::credentials(&given, known),
-        Provider::Gupshup => gupshup::credentials(&given),
-        Provider::Meta => meta::credentials(&given),
+        Provider::Gupshup => gupshup::credentials(&given, known),
+        Provider::Meta => meta::credentials(&given, known),
     }
+}
+
+/// The secret before `given`: the one that stands if that is another, else the one before it.
+pub(crate) fn previous(stands: &str, before: Option<&str>, given: &str) -> Option<String> {
+    if stands == given { before.map(str::to_owned) } else { Some(stands.to_owned()) }
 }
 
 /// What a caller gave.
@@ -74,5 +79,38 @@ impl Given<'_> {
                 self.expected()
             ))
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_signs_webhooks_has_one_before_it_at_every_provider() {
+        let twilio =
+            json!({"account_sid": "AC0123456789abcdef0123456789abcdef", "auth_token": "one"});
+        let meta = json!({"access_token": "a", "app_secret": "one", "verify_token": "v"});
+        let gupshup = json!({"app_name": "n", "api_key": "k", "webhook_token": "one"});
+        for (provider, field, mut given) in [
+            (Provider::Twilio, "auth_token", twilio),
+            (Provider::Meta, "app_secret", meta),
+            (Provider::Gupshup, "webhook_token", gupshup),
+        ] {
+            let mut known = None;
+            let mut kept = Vec::new();
+            for secret in ["one", "two", "two", "three"] {
+                given[field] = json!(secret);
+                let fields = given.as_object().cloned().unwrap_or_default();
+                let read = read_credentials(provider, &fields, known.as_ref()).expect("it fits");
+                let stored = serde_json::to_value(&read).expect("it is stored");
+                kept.push(stored[format!("previous_{field}")].as_str().map(str::to_owned));
+                known = Some(read);
+            }
+            let texts: Vec<_> = kept.iter().map(Option::as_deref).collect();
+            assert_eq!(texts, [None, Some("one"), Some("one"), Some("two")], "{provider:?}");
+        }
     }
 }

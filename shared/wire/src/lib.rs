@@ -55,6 +55,9 @@ pub enum Credentials {
         api_key: String,
         /// What the webhook URL carries as `token`.
         webhook_token: String,
+        /// The token before a rotation, still accepted on webhooks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_webhook_token: Option<String>,
     },
     /// Meta Cloud API.
     Meta {
@@ -62,6 +65,9 @@ pub enum Credentials {
         access_token: String,
         /// The secret that signs webhooks.
         app_secret: String,
+        /// The secret before a rotation, still accepted on webhooks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_app_secret: Option<String>,
         /// The answer to the subscription handshake.
         verify_token: String,
     },
@@ -336,9 +342,25 @@ pub fn verify(credentials: &Credentials, webhook: &Webhook<'_>) -> Result<(), Fo
         Credentials::Twilio { auth_token, previous_auth_token, .. } => {
             twilio::verify(auth_token, previous_auth_token.as_deref(), webhook)
         }
-        Credentials::Gupshup { webhook_token, .. } => gupshup::verify(webhook_token, webhook),
-        Credentials::Meta { app_secret, .. } => meta::verify(app_secret, webhook),
+        Credentials::Gupshup { webhook_token, previous_webhook_token, .. } => {
+            let previous = previous_webhook_token.as_deref();
+            by_either(webhook_token, previous, |token| gupshup::verify(token, webhook))
+        }
+        Credentials::Meta { app_secret, previous_app_secret, .. } => {
+            let previous = previous_app_secret.as_deref();
+            by_either(app_secret, previous, |secret| meta::verify(secret, webhook))
+        }
     }
+}
+
+/// By the secret or the one before it; both are looked at whatever the first gave.
+fn by_either(
+    secret: &str,
+    previous: Option<&str>,
+    verify: impl Fn(&str) -> Result<(), Forged>,
+) -> Result<(), Forged> {
+    let by_previous = previous.map(&verify);
+    verify(secret).or_else(|forged| by_previous.unwrap_or(Err(forged)))
 }
 
 /// Reads a verified webhook. Every item that it holds comes out, also those of unknown kind.

@@ -1,7 +1,7 @@
 //! What authorises an account at Twilio, and what its webhooks are signed with.
 
 use crate::Credentials;
-use crate::credentials::{Given, Unfit};
+use crate::credentials::{Given, Unfit, previous};
 
 /// The fields.
 pub const CREDENTIALS: &[&str] = &["account_sid", "auth_token"];
@@ -16,29 +16,20 @@ pub(crate) fn credentials(
         return Err(Unfit(form.to_owned()));
     }
     let auth_token = given.secret("auth_token")?;
-    let previous_auth_token = previous_token(known, &account_sid, &auth_token);
+    let previous_auth_token = match known {
+        Some(Credentials::Twilio {
+            account_sid: sid,
+            auth_token: stands,
+            previous_auth_token: before,
+        }) if *sid == account_sid => previous(stands, before.as_deref(), &auth_token),
+        _ => None,
+    };
     Ok(Credentials::Twilio { account_sid, auth_token, previous_auth_token })
 }
 
 fn is_account_sid(text: &str) -> bool {
     text.strip_prefix("AC")
         .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-fn previous_token(
-    known: Option<&Credentials>,
-    account_sid: &str,
-    auth_token: &str,
-) -> Option<String> {
-    match known? {
-        Credentials::Twilio { account_sid: sid, auth_token: token, previous_auth_token } => {
-            if sid != account_sid {
-                return None;
-            }
-            if token == auth_token { previous_auth_token.clone() } else { Some(token.clone()) }
-        }
-        Credentials::Gupshup { .. } | Credentials::Meta { .. } => None,
-    }
 }
 
 #[cfg(test)]

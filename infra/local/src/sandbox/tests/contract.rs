@@ -17,6 +17,7 @@ fn meta() -> Credentials {
     Credentials::Meta {
         access_token: "token".to_owned(),
         app_secret: "secret".to_owned(),
+        previous_app_secret: None,
         verify_token: String::new(),
     }
 }
@@ -26,6 +27,7 @@ fn gupshup() -> Credentials {
         app_name: "DemoApp".to_owned(),
         api_key: "key".to_owned(),
         webhook_token: "s3cret".to_owned(),
+        previous_webhook_token: None,
     }
 }
 
