@@ -364,3 +364,63 @@ async fn f1_a_message_submitted_while_two_names_become_one_is_seen_and_sent() {
         assert!(["delivered", "refused"].contains(&message["status"].as_str().unwrap()));
     }
 }
+
+/// The heir's number may be written in another way than the former user's was: it is the same
+/// number all the same, and his webhooks are taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f18_a_number_passes_on_in_any_writing() {
+    const HEIR: &str = "US.99999999999999";
+    const LONG: &str = "+5511987654321";
+    const SHORT: &str = "+551187654321";
+    for (first, then) in [(LONG, SHORT), (SHORT, LONG)] {
+        let world = World::of(Provider::Meta).await;
+        arrives(&world, named(0, None, Some(USER_ID))).await;
+        arrives(&world, named(1, Some(first), Some(USER_ID))).await;
+        arrives(&world, named(2, Some(then), Some(HEIR))).await;
+        let heir = of_user(&world, HEIR).await;
+        assert_eq!(texts(&world, &heir).await, ["message 2"], "{first}");
+        let former = of_user(&world, USER_ID).await;
+        assert_eq!(texts(&world, &former).await, ["message 0", "message 1"], "{first}");
+        assert_eq!(former["contact"]["phone"], serde_json::Value::Null, "{first}");
+    }
+}
+
+/// What waits for the former user of a number never reaches the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f18_what_waits_for_a_numbers_former_user_is_not_sent_to_the_new_one() {
+    const HEIR: &str = "US.99999999999999";
+    for id_first in [false, true] {
+        let world = World::of(Provider::Meta).await;
+        if id_first {
+            arrives(&world, named(0, None, Some(USER_ID))).await;
+        }
+        arrives(&world, named(1, Some(CUSTOMER), Some(USER_ID))).await;
+        let script = transom_testkit::Script::new().on(
+            "Desk",
+            "SendMessageBatch",
+            0,
+            50,
+            transom_testkit::WireFault::Unreachable,
+        );
+        world.inject(script);
+        let sent = world.send("Your balance is 7").await;
+        assert_eq!(sent.status, 202, "{}", sent.body);
+        world.house.faults().set(None);
+        assert!(world.sandbox().outbox().is_empty(), "it waits for the sweep");
+        arrives(&world, named(2, Some(CUSTOMER), Some(HEIR))).await;
+        world.advance(Millis::from_hours(1)).await;
+        world.settle().await;
+        let outbox = world.sandbox().outbox();
+        assert!(outbox.iter().all(|e| e.to == USER_ID), "id first {id_first}: {outbox:?}");
+        let heir = of_user(&world, HEIR).await;
+        assert_eq!(texts(&world, &heir).await, ["message 2"], "id first {id_first}");
+        // The conversation's own id, kept by a caller, means the former user too.
+        let content = json!({ "type": "text", "text": "Again" });
+        let kept = sent.body["conversation"].as_str().unwrap();
+        let body = json!({ "conversation": kept, "content": content });
+        world.post("/v1/messages", body).await;
+        world.settle().await;
+        let outbox = world.sandbox().outbox();
+        assert!(outbox.iter().all(|e| e.to == USER_ID), "id first {id_first}: {outbox:?}");
+    }
+}

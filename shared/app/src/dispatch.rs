@@ -256,8 +256,10 @@ impl App {
         let Some(id) = &message.id else { return Ok(None) };
         let content = message.content.clone().unwrap_or_else(empty);
         let conversation = id.conversation();
-        let (sender, session) =
-            futures::join!(self.store.sender(&message.sender), self.follow(&conversation));
+        let (sender, session) = futures::join!(
+            self.store.sender(&message.sender),
+            self.follow_conversation(&conversation)
+        );
         let (Some(sender), (_, Some(session))) = (sender?, session?) else { return Ok(None) };
         let Some(user) = session.user() else { return Ok(None) };
         let context = self.send_context(&sender, &content).await?;
@@ -429,7 +431,7 @@ impl App {
     /// First the hold, so that no later message slips through between the two writes.
     async fn hold_and_put_off(&self, message: &Message, until: Timestamp) -> Result<(), AppError> {
         if let Some(id) = &message.id {
-            let (conversation, _) = self.follow(&id.conversation()).await?;
+            let (conversation, _) = self.follow_conversation(&id.conversation()).await?;
             self.store.hold_back(&conversation, until).await?;
         }
         self.put_off(message, Phase::Sending, until).await

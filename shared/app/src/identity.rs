@@ -63,6 +63,27 @@ impl App {
         Ok(found)
     }
 
+    /// The conversation that a message, a contact or a saved id belongs to. Where its key was a
+    /// number's that has passed to another user, the former user's conversation: what was meant
+    /// for him never reaches the other (F18).
+    pub(crate) async fn follow_conversation(
+        &self,
+        id: &ConversationId,
+    ) -> Result<(ConversationId, Option<Session>), AppError> {
+        let Some(own) = self.store.session(id).await? else { return Ok((id.clone(), None)) };
+        let Some(target) = &own.alias_of else { return Ok((id.clone(), Some(own))) };
+        let found = self.follow(target).await?;
+        let known = found.1.as_ref().and_then(|s| s.user_id.as_ref());
+        match &own.user_id {
+            Some(user_id) if differ(known, Some(user_id)) => {
+                let user = User::Id(user_id.clone());
+                let key = self.store.hash_key().conversation(&own.number, &user);
+                self.follow_user(&key, &user).await
+            }
+            Some(_) | None => Ok(found),
+        }
+    }
+
     /// The conversation of `user` with a sender. Two identities in one payload are made one.
     pub(crate) async fn thread(
         &self,

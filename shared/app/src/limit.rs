@@ -68,7 +68,7 @@ impl App {
         let conversation = id.conversation();
         let (own, (_, now)) = futures::try_join!(
             async { Ok(self.store.session(&conversation).await?) },
-            self.follow(&conversation)
+            self.follow_conversation(&conversation)
         )?;
         let mut users: Vec<String> = [own, now]
             .into_iter()

@@ -259,7 +259,7 @@ impl App {
             // earlier attempt's call only the message's time is known to be before it.
             let newest = after.claimed_at.filter(|_| reference.attempt == after.attempt);
             let called_at = newest.unwrap_or_else(|| id.at());
-            let (conversation, _) = self.follow(&id.conversation()).await?;
+            let (conversation, _) = self.follow_conversation(&id.conversation()).await?;
             self.store.refuse_window(&conversation, called_at, now).await?;
         }
         if explanation.concern == Concern::Account {

@@ -309,7 +309,7 @@ impl App {
     }
 
     async fn known_session(&self, id: &ConversationId) -> Result<Session, AppError> {
-        let (_, found) = self.follow(id).await?;
+        let (_, found) = self.follow_conversation(id).await?;
         found.ok_or_else(|| Problem::not_found(format!("conversation `{id}`")).into())
     }
 

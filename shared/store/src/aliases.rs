@@ -5,7 +5,6 @@ use crate::item::{Expression, encode_value, n, s};
 use crate::sessions::{SESSION, partition};
 use crate::{Session, SessionCreated, Store, StoreError, Updated};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use std::collections::HashMap;
 use transom_core::consent::Consent;
 use transom_core::id::ConversationId;
 use transom_core::identity::Phone;
@@ -82,7 +81,10 @@ impl Store {
     /// | what stands at `by_phone` | becomes |
     /// |---|---|
     /// | `former` itself | an alias of `heir`; `former` moves to its user's own key, `by_id` |
-    /// | an alias of `former` | an alias of `heir`; `former` forgets the number |
+    /// | an alias that leads to `former` | an alias of `heir`; `former` forgets the number, if that is the one it knows |
+    ///
+    /// An alias may lead there by way of others, and `former` may know the number in another
+    /// writing, another number, or none: what is asked is what was read.
     ///
     /// # Errors
     /// When the table cannot be reached.
@@ -99,30 +101,34 @@ impl Store {
             moved.id = by_id.clone();
             moved.phone = None;
             moved.predecessor = Some(former.id.clone());
-            let condition = "attribute_not_exists(pk) OR alias_of = :former";
-            let values = Expression::default().value(":former", s(former.id.as_str()));
-            items.push(self.session_put(&moved, condition, values.values_option())?);
+            let condition = "attribute_not_exists(pk) OR attribute_exists(alias_of)";
+            items.push(self.session_put(&moved, condition)?);
             let alias = become_alias(heir.id());
             items.push(self.session_update(by_phone, &as_read(former, alias)?)?);
         } else {
+            let stands = self.session(by_phone).await?.and_then(|s| s.alias_of);
+            let Some(leads_to) = stands else { return Ok(Updated::Changed) };
             let repointed = Expression::default()
                 .set("alias_of = :heir")
                 .value(":heir", s(heir.id().as_str()))
-                .value(":former", s(former.id.as_str()))
-                .when("alias_of = :former");
-            let forgets = Expression::default()
-                .remove("phone")
-                .value(":phone", s(phone.as_str()))
-                .when("attribute_not_exists(alias_of) AND phone = :phone");
+                .value(":seen", s(leads_to.as_str()))
+                .when("alias_of = :seen");
             items.push(self.session_update(by_phone, &repointed)?);
-            items.push(self.session_update(&former.id, &forgets)?);
+            let known = former.phone.as_ref().filter(|p| p.canonical() == phone.canonical());
+            if let Some(known) = known {
+                let forgets = Expression::default()
+                    .remove("phone")
+                    .value(":known", s(known.as_str()))
+                    .when("attribute_not_exists(alias_of) AND phone = :known");
+                items.push(self.session_update(&former.id, &forgets)?);
+            }
         }
         self.write_together(items).await
     }
 
     fn heirs(&self, heir: &Heir, phone: &Phone) -> Result<TransactWriteItem, StoreError> {
         match heir {
-            Heir::New(session) => self.session_put(session, "attribute_not_exists(pk)", None),
+            Heir::New(session) => self.session_put(session, "attribute_not_exists(pk)"),
             Heir::Known(id) => {
                 let learns = Expression::default()
                     .set("phone = :phone")
@@ -137,13 +143,11 @@ impl Store {
         &self,
         session: &Session,
         condition: &str,
-        values: Option<HashMap<String, AttributeValue>>,
     ) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.tables.sessions)
             .set_item(Some(self.session_item(session)?))
             .condition_expression(condition)
-            .set_expression_attribute_values(values)
             .build()
             .map_err(|e| StoreError::corrupt("conversation", e))?;
         Ok(TransactWriteItem::builder().put(put).build())

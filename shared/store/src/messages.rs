@@ -578,6 +578,9 @@ impl Store {
             .set("q = :next_q")
             .set("due_at = :visit")
             .set("due_shard = :shard")
+            // The provider's names belong to the attempt that it answered.
+            .remove("p")
+            .remove("wa")
             .name("#n", "n")
             .value(":queued", s(phase_value(Phase::Queued)))
             .value(":from", s(phase_value(seen.phase)))

@@ -297,7 +297,7 @@ impl App {
         word: &Consent,
     ) -> Result<Session, AppError> {
         for _ in 0..ROUNDS_MAX {
-            let (id, session) = self.follow(id).await?;
+            let (id, session) = self.follow_conversation(id).await?;
             let unknown = || Problem::not_found(format!("conversation `{id}`"));
             let mut session = session.ok_or_else(unknown)?;
             if !session.consent.is_replaced_by(word) {
@@ -361,12 +361,13 @@ impl App {
     async fn contact_session(&self, sender: &SenderId, contact: &str) -> Result<Session, AppError> {
         let sender = self.known_or_deleted_sender(sender).await?.sender;
         let unknown = || Problem::not_found("contact of this sender with this number or id");
-        let id = if contact.starts_with("ctc_") {
-            ConversationId::from_contact(contact).map_err(|_| unknown())?
+        let (_, session) = if contact.starts_with("ctc_") {
+            let id = ConversationId::from_contact(contact).map_err(|_| unknown())?;
+            self.follow_conversation(&id).await?
         } else {
-            self.store.hash_key().conversation(&sender.phone, &User::Phone(parse_phone(contact)?))
+            let user = User::Phone(parse_phone(contact)?);
+            self.follow(&self.store.hash_key().conversation(&sender.phone, &user)).await?
         };
-        let (_, session) = self.follow(&id).await?;
         session.filter(|s| s.number == sender.phone).ok_or_else(|| unknown().into())
     }
 
