@@ -19,6 +19,7 @@ mod house;
 mod identity;
 mod inbound;
 mod kinds;
+mod limit_model;
 mod limits;
 mod main_road;
 mod media_out;

@@ -1,8 +1,13 @@
 //! The limit's transactions against the real store, below the API.
 
 use transom_core::time::{Millis, Timestamp};
-use transom_store::Reservation;
+use transom_store::{Reservation, Store, Wanted};
 use transom_testkit::{Script, WireFault, World};
+
+async fn take(store: &Store, user: &str, limit: u32, holder: &str, now: Timestamp) -> Reservation {
+    let wanted = Wanted { scope: "s", user, limit, holder, now, calling: false };
+    store.reserve(&wanted).await.unwrap()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn m21_a_thousand_racing_reservations_never_pass_the_limit() {
@@ -10,12 +15,12 @@ async fn m21_a_thousand_racing_reservations_never_pass_the_limit() {
     let store = &world.house.operator().store;
     let now = world.now();
     let races = (0..300).map(|n| async move {
-        store.reserve("s", &format!("U#{n}"), 50, &format!("m{n}.1"), now).await.unwrap()
+        take(store, &format!("U#{n}"), 50, &format!("m{n}.1"), now).await
     });
     let results = futures::future::join_all(races).await;
     let taken = results.iter().filter(|r| **r == Reservation::Reserved).count();
     assert_eq!(taken, 50);
-    assert_eq!(store.usage("s", now).await.unwrap().used, 50);
+    assert_eq!(store.usage("s", None, now).await.unwrap().used, 50);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,16 +29,16 @@ async fn a_holder_is_recognised_and_a_rider_keeps_the_place() {
     let store = &world.house.operator().store;
     let now = world.now();
     for _ in 0..3 {
-        assert_eq!(store.reserve("s", "U#a", 1, "m1.1", now).await.unwrap(), Reservation::Reserved);
+        assert_eq!(take(store, "U#a", 1, "m1.1", now).await, Reservation::Reserved);
     }
-    store.reserve("s", "U#a", 1, "m2.1", now).await.unwrap();
-    store.refund("s", "U#a", "m1.1").await.unwrap();
-    store.refund("s", "U#a", "m1.1").await.unwrap();
-    assert_eq!(store.usage("s", now).await.unwrap().used, 1, "the rider keeps it");
-    store.refund("s", "U#a", "m2.1").await.unwrap();
-    assert_eq!(store.usage("s", now).await.unwrap().used, 0);
-    store.refund("s", "U#a", "m2.1").await.unwrap();
-    assert_eq!(store.usage("s", now).await.unwrap().used, 0, "never below nothing");
+    take(store, "U#a", 1, "m2.1", now).await;
+    store.refund("s", "U#a", "m1.1", now).await.unwrap();
+    store.refund("s", "U#a", "m1.1", now).await.unwrap();
+    assert_eq!(store.usage("s", None, now).await.unwrap().used, 1, "the rider keeps it");
+    store.refund("s", "U#a", "m2.1", now).await.unwrap();
+    assert_eq!(store.usage("s", None, now).await.unwrap().used, 0);
+    store.refund("s", "U#a", "m2.1", now).await.unwrap();
+    assert_eq!(store.usage("s", None, now).await.unwrap().used, 0, "never below nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,32 +49,40 @@ async fn places_age_out_one_by_one_and_exactly() {
     let at = |n: i64| start.plus(Millis::from_seconds(n));
     for n in 0..3 {
         let user = format!("U#{n}");
-        store.reserve("s", &user, 3, &format!("m{n}.1"), at(n)).await.unwrap();
+        take(store, &user, 3, &format!("m{n}.1"), at(n)).await;
     }
     let day = Millis::from_hours(24);
     let next = |t: Timestamp| t.plus(day);
     let early = next(at(0)).minus(Millis::new(1));
-    let full = store.reserve("s", "U#x", 3, "x.1", early).await.unwrap();
+    let full = take(store, "U#x", 3, "x.1", early).await;
     assert!(
         matches!(full, Reservation::Full { next_free_at: Some(t) } if t == transom_core::limit::next_free_at(at(0)))
     );
     assert_eq!(
-        store.reserve("s", "U#x", 3, "x.1", next(at(0))).await.unwrap(),
+        take(store, "U#x", 3, "x.1", next(at(0))).await,
         Reservation::Reserved
     );
     assert!(matches!(
-        store.reserve("s", "U#y", 3, "y.1", next(at(0))).await.unwrap(),
+        take(store, "U#y", 3, "y.1", next(at(0))).await,
         Reservation::Full { .. }
     ));
     // The latest call counts: a ride just before the call keeps the place longer.
-    store.reserve_for_call("s", "U#1", 3, "m9.1", next(at(0))).await.unwrap();
-    assert_eq!(store.usage("s", next(at(1))).await.unwrap().used, 3);
+    let call = Wanted {
+        scope: "s",
+        user: "U#1",
+        limit: 3,
+        holder: "m9.1",
+        now: next(at(0)),
+        calling: true,
+    };
+    store.reserve(&call).await.unwrap();
+    assert_eq!(store.usage("s", None, next(at(1))).await.unwrap().used, 3);
     // An expired marker of the same user is renewed in place.
     assert_eq!(
-        store.reserve("s", "U#2", 3, "n.1", next(at(2))).await.unwrap(),
+        take(store, "U#2", 3, "n.1", next(at(2))).await,
         Reservation::Reserved
     );
-    assert_eq!(store.usage("s", next(at(2))).await.unwrap().used, 3);
+    assert_eq!(store.usage("s", None, next(at(2))).await.unwrap().used, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,16 +91,16 @@ async fn m22_a_lowered_limit_refuses_until_enough_has_aged_out() {
     let store = &world.house.operator().store;
     let start = world.now();
     for n in 0..4 {
-        store.reserve("s", &format!("U#{n}"), 4, &format!("m{n}.1"), start).await.unwrap();
+        take(store, &format!("U#{n}"), 4, &format!("m{n}.1"), start).await;
     }
     assert!(matches!(
-        store.reserve("s", "U#x", 2, "x.1", start).await.unwrap(),
+        take(store, "U#x", 2, "x.1", start).await,
         Reservation::Full { .. }
     ));
     let later = start.plus(Millis::from_hours(24));
     for (n, fits) in [(0, true), (1, true), (2, false)] {
         let user = format!("U#{n}");
-        let got = store.reserve("s", &user, 2, &format!("k{n}.1"), later).await.unwrap();
+        let got = take(store, &user, 2, &format!("k{n}.1"), later).await;
         assert_eq!(got == Reservation::Reserved, fits, "{n}");
     }
 }
@@ -101,14 +114,14 @@ async fn conflicts_and_lost_answers_leak_no_place() {
         let now = world.now();
         world.inject(Script::new().on("Desk", "TransactWriteItems", skip, 1, fault));
         for n in 0..3 {
-            store.reserve("s", &format!("U#{n}"), 3, &format!("m{n}.1"), now).await.unwrap();
+            take(store, &format!("U#{n}"), 3, &format!("m{n}.1"), now).await;
         }
-        store.refund("s", "U#1", "m1.1").await.unwrap();
+        store.refund("s", "U#1", "m1.1", now).await.unwrap();
         world.house.faults().set(None);
-        assert_eq!(store.usage("s", now).await.unwrap().used, 2, "{skip} {fault:?}");
-        assert_eq!(store.reserve("s", "U#4", 3, "m4.1", now).await.unwrap(), Reservation::Reserved);
+        assert_eq!(store.usage("s", None, now).await.unwrap().used, 2, "{skip} {fault:?}");
+        assert_eq!(take(store, "U#4", 3, "m4.1", now).await, Reservation::Reserved);
         assert!(matches!(
-            store.reserve("s", "U#5", 3, "m5.1", now).await.unwrap(),
+            take(store, "U#5", 3, "m5.1", now).await,
             Reservation::Full { .. }
         ));
     }

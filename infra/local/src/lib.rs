@@ -7,6 +7,7 @@ pub mod binaries;
 pub mod demo;
 pub mod emulator;
 pub mod engine;
+pub mod gate;
 pub mod house;
 pub mod journal;
 pub mod policy;

@@ -118,7 +118,7 @@ impl FunctionTransport {
     }
 }
 
-fn service_error(status: u16, code: &str, message: &str) -> HttpResponse {
+pub(crate) fn service_error(status: u16, code: &str, message: &str) -> HttpResponse {
     let body = serde_json::json!({ "__type": code, "message": message }).to_string();
     let status = StatusCode::try_from(status).unwrap_or_else(|_| unreachable_status());
     let mut response = HttpResponse::new(status, SdkBody::from(body));
@@ -130,7 +130,11 @@ fn unreachable_status() -> StatusCode {
     StatusCode::from(http::StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn lost() -> ConnectorError {
+pub(crate) fn throttled() -> HttpResponse {
+    service_error(400, "ProvisionedThroughputExceededException", "injected")
+}
+
+pub(crate) fn lost() -> ConnectorError {
     ConnectorError::io("the connection was lost (injected)".into())
 }
 
@@ -162,11 +166,7 @@ impl HttpConnector for Connector {
         }
         match self.transport.faults.next(&self.transport.function, &target) {
             None => self.inner.call(request),
-            Some(WireFault::Throttle) => HttpConnectorFuture::ready(Ok(service_error(
-                400,
-                "ProvisionedThroughputExceededException",
-                "injected",
-            ))),
+            Some(WireFault::Throttle) => HttpConnectorFuture::ready(Ok(throttled())),
             Some(WireFault::Conflict) => HttpConnectorFuture::ready(Ok(conflict(&target))),
             Some(WireFault::Unreachable) => HttpConnectorFuture::ready(Err(lost())),
             Some(WireFault::LoseAnswer) => {
@@ -192,8 +192,8 @@ impl HttpConnector for Connector {
     }
 }
 
-fn conflict(target: &str) -> HttpResponse {
-    if !target.ends_with("TransactWriteItems") {
+pub(crate) fn conflict(target: &str) -> HttpResponse {
+    if !target.contains("Transact") {
         return service_error(400, "TransactionConflictException", "injected");
     }
     let body = serde_json::json!({

@@ -5,7 +5,7 @@ use transom_core::account::{Account, LimitScope, Sender};
 use transom_core::id::MessageId;
 use transom_core::identity::User;
 use transom_core::time::Timestamp;
-use transom_store::{Message, Reservation};
+use transom_store::{Message, Reservation, Wanted};
 
 /// The key of the scope whose places a sender's messages take (D11).
 #[must_use]
@@ -39,12 +39,8 @@ impl App {
         let Some(limit) = sender.messaging_limit else { return Ok(Reservation::Reserved) };
         let scope = scope_of(sender, account);
         let user = self.store.limit_user(&user.canonical());
-        let reservation = if calling {
-            self.store.reserve_for_call(&scope, &user, limit, holder, now).await?
-        } else {
-            self.store.reserve(&scope, &user, limit, holder, now).await?
-        };
-        Ok(reservation)
+        let wanted = Wanted { scope: &scope, user: &user, limit, holder, now, calling };
+        Ok(self.store.reserve(&wanted).await?)
     }
 
     /// Gives the place of a message's newest attempt back, because that certainly did not
@@ -84,7 +80,7 @@ impl App {
         let Some(account) = self.store.account(&message.account).await? else { return Ok(()) };
         let scope = scope_of(&sender.sender, &account.account);
         for user in users {
-            self.store.refund(&scope, &user, &holder(id, attempt)).await?;
+            self.store.refund(&scope, &user, &holder(id, attempt), self.clock.now()).await?;
         }
         Ok(())
     }

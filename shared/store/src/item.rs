@@ -34,8 +34,6 @@ pub(crate) enum Conditional {
 pub(crate) struct Expression {
     set: Vec<String>,
     remove: Vec<String>,
-    delete: Vec<String>,
-    add: Vec<String>,
     pub(crate) condition: Option<String>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) values: HashMap<String, AttributeValue>,
@@ -49,16 +47,6 @@ impl Expression {
 
     pub(crate) fn remove(mut self, clause: &str) -> Self {
         self.remove.push(clause.to_owned());
-        self
-    }
-
-    pub(crate) fn delete(mut self, clause: &str) -> Self {
-        self.delete.push(clause.to_owned());
-        self
-    }
-
-    pub(crate) fn add(mut self, clause: &str) -> Self {
-        self.add.push(clause.to_owned());
         self
     }
 
@@ -79,12 +67,7 @@ impl Expression {
 
     pub(crate) fn update(&self) -> String {
         let mut parts = Vec::new();
-        for (verb, clauses) in [
-            ("SET", &self.set),
-            ("REMOVE", &self.remove),
-            ("DELETE", &self.delete),
-            ("ADD", &self.add),
-        ] {
+        for (verb, clauses) in [("SET", &self.set), ("REMOVE", &self.remove)] {
             if !clauses.is_empty() {
                 parts.push(format!("{verb} {}", clauses.join(", ")));
             }

@@ -26,6 +26,7 @@ mod seal;
 mod sessions;
 mod transact;
 mod unattached;
+mod usage;
 
 pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord};
 pub use aliases::Heir;
@@ -38,12 +39,14 @@ pub use idempotency::{Idempotency, IdempotencyRecord};
 pub use inbox::{InboxCursor, InboxEntry};
 pub use joins::Join;
 pub use keyed::HashKey;
-pub use limits::{Reservation, Usage};
+pub use limits::{Reservation, Wanted};
 pub use messages::{AnswerNames, BeginCall, ClaimSend, Message, Put, RecordFact, RefusalRecord};
 pub use meter::Meter;
 pub use seal::{KeyRing, KeyRingError, Sealed};
 pub use sessions::{Session, SessionCreated, Updated};
+pub use transact::Patience;
 pub use unattached::Unattached;
+pub use usage::Usage;
 
 use aws_sdk_dynamodb::Client;
 use std::sync::Arc;
@@ -67,6 +70,7 @@ pub struct Store {
     hash_key: HashKey,
     due_shards: u32,
     meter: Meter,
+    patience: Patience,
 }
 
 impl Store {
@@ -80,7 +84,15 @@ impl Store {
             hash_key,
             due_shards: due_shards.max(1),
             meter: Meter::default(),
+            patience: Patience::default(),
         }
+    }
+
+    /// The same store, whose writers let each other pass in another way.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// What this store has consumed since it was made.

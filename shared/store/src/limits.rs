@@ -3,29 +3,23 @@
 //! | item in `L#<scope>` | attributes |
 //! |---|---|
 //! | `HEAD` | `used`: how many markers there are |
-//! | `U#<keyed hash of the user>` | `at`: the latest provider call; `holders`: the attempts that may still turn out not to have happened; `sealed`: one has for certain |
+//! | `U#<keyed hash of the user>` | `at`: the latest time; `holders`: the attempts that hold the place, each with its time; `sealed`: the latest time of attempts that are not remembered by name |
 //!
 //! Invariants: the markers equal `used`; `used` never grows above the limit under any
 //! concurrency and crash; nobody is refused while a place is free. Every step is guarded by
-//! the marker, so a step whose answer was lost is simply begun again.
+//! the marker, so a step whose answer was lost is simply begun again: its holder is there.
 
-use crate::item::{Conditional, Expression, Item, Query, n, number_of, s};
-use crate::transact::{Transacted, back_off};
+use crate::item::{Conditional, Expression, Item, number_of, n, s};
+use crate::transact::Transacted;
 use crate::{Store, StoreError};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
-use transom_core::limit::{expired_until, is_live, next_free_at};
+use std::collections::{BTreeMap, HashMap};
+use transom_core::limit::{Leaving, Place, is_live};
 use transom_core::time::Timestamp;
 
 /// How often one reservation begins again before it gives up. With jitter, 64 writers on one
 /// head need a handful.
 const ROUNDS_MAX: u32 = 40;
-
-/// How many holders a marker keeps before it is sealed: a set without bound would make the
-/// marker grow, and a user written to this often is not given back anyway.
-const HOLDERS_MAX: usize = 8;
-
-/// How many of the oldest markers are looked at when the scope is full.
-const OLDEST_PAGE: i32 = 10;
 
 /// What became of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,38 +28,72 @@ pub enum Reservation {
     Reserved,
     /// No place is free.
     Full {
-        /// When the next one is, as far as is known; `None` when the limit is zero.
+        /// When one is; `None` when the limit is zero.
         next_free_at: Option<Timestamp>,
     },
 }
 
-/// How much of a limit is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Places taken at this instant.
-    pub used: u32,
-    /// When the oldest is free.
-    pub next_free_at: Option<Timestamp>,
+/// A request for a place.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Whose places.
+    pub scope: &'a str,
+    /// The user's marker, by [`Store::limit_user`].
+    pub user: &'a str,
+    /// How many places there are.
+    pub limit: u32,
+    /// `<message>.<attempt>`.
+    pub holder: &'a str,
+    /// The present, by the clock of whoever asks.
+    pub now: Timestamp,
+    /// Whether the provider is called next: the latest call counts.
+    pub calling: bool,
 }
 
+/// A user's marker as it was read.
 #[derive(Debug, Clone)]
 struct Marker {
     at: Timestamp,
-    holders: Vec<String>,
-    sealed: bool,
+    place: Place,
 }
 
 fn read_marker(item: &Item) -> Result<Marker, StoreError> {
     let at = number_of(item, "at").ok_or_else(|| StoreError::corrupt("marker", "no `at`"))?;
-    let holders = item.get("holders").and_then(|v| v.as_ss().ok()).cloned().unwrap_or_default();
-    let sealed = item.contains_key("sealed");
-    Ok(Marker { at: Timestamp::from_millis(at), holders, sealed })
+    let held = item.get("holders").and_then(|v| v.as_m().ok());
+    let mut holders = BTreeMap::new();
+    for (holder, time) in held.into_iter().flatten() {
+        let time = time.as_n().ok().and_then(|t| t.parse().ok());
+        let time = time.ok_or_else(|| StoreError::corrupt("marker", "a holder without a time"))?;
+        holders.insert(holder.clone(), Timestamp::from_millis(time));
+    }
+    let sealed = number_of(item, "sealed").map(Timestamp::from_millis);
+    Ok(Marker { at: Timestamp::from_millis(at), place: Place { holders, sealed } })
+}
+
+fn read_used(head: Option<&Item>) -> Result<u32, StoreError> {
+    let used = head.and_then(|item| number_of(item, "used")).unwrap_or(0);
+    u32::try_from(used).map_err(|e| StoreError::corrupt("head", e))
+}
+
+fn written(holders: &BTreeMap<String, Timestamp>) -> AttributeValue {
+    let times = holders.iter().map(|(holder, at)| (holder.clone(), n(at.as_millis())));
+    AttributeValue::M(times.collect::<HashMap<_, _>>())
+}
+
+/// What one step of a reservation came to.
+pub(crate) enum Step {
+    /// It is done.
+    Done(Reservation),
+    /// Something changed on the way: look again.
+    Again,
+    /// Another writer was there: look again, but not at once.
+    Met,
 }
 
 const HEAD: &str = "HEAD";
 
 impl Store {
-    fn scope_key(scope: &str) -> String {
+    pub(crate) fn scope_key(scope: &str) -> String {
         format!("L#{scope}")
     }
 
@@ -75,75 +103,52 @@ impl Store {
         format!("U#{}", self.hash_key.name(&["limit", canonical_user]))
     }
 
-    /// Takes a place for `holder` (`<message>.<attempt>`), or rides on the user's own.
+    /// Takes a place, or rides on the user's own. Repeating it takes no second one.
     ///
     /// # Errors
     /// When the table cannot be reached, or stays contended.
-    pub async fn reserve(
-        &self,
-        scope: &str,
-        user: &str,
-        limit: u32,
-        holder: &str,
-        now: Timestamp,
-    ) -> Result<Reservation, StoreError> {
-        self.take_place(scope, user, limit, holder, now, false).await
-    }
-
-    /// The same just before the provider call: the latest call counts, so the place is taken
-    /// from `now` on.
-    ///
-    /// # Errors
-    /// When the table cannot be reached, or stays contended.
-    pub async fn reserve_for_call(
-        &self,
-        scope: &str,
-        user: &str,
-        limit: u32,
-        holder: &str,
-        now: Timestamp,
-    ) -> Result<Reservation, StoreError> {
-        self.take_place(scope, user, limit, holder, now, true).await
-    }
-
-    async fn take_place(
-        &self,
-        scope: &str,
-        user: &str,
-        limit: u32,
-        holder: &str,
-        now: Timestamp,
-        calling: bool,
-    ) -> Result<Reservation, StoreError> {
-        if limit == 0 {
+    pub async fn reserve(&self, wanted: &Wanted<'_>) -> Result<Reservation, StoreError> {
+        if wanted.limit == 0 {
             return Ok(Reservation::Full { next_free_at: None });
         }
-        for round in 0..ROUNDS_MAX {
-            back_off(round, holder).await;
-            let marker = self.marker(scope, user).await?;
-            match marker {
-                Some(marker) if is_live(marker.at, now) => {
-                    if self.ride(scope, user, &marker, holder, now, calling).await? {
-                        return Ok(Reservation::Reserved);
-                    }
+        let mut met = 0;
+        for _ in 0..ROUNDS_MAX {
+            match self.reserve_once(wanted).await? {
+                Step::Done(reservation) => return Ok(reservation),
+                Step::Again => {}
+                Step::Met => {
+                    met += 1;
+                    self.back_off(met, wanted.holder).await;
                 }
-                Some(marker) => {
-                    if self.renew_or_release(scope, user, &marker, limit, holder, now).await? {
-                        return Ok(Reservation::Reserved);
-                    }
-                }
-                None => match self.put_marker(scope, user, limit, holder, now).await? {
-                    Transacted::Done => return Ok(Reservation::Reserved),
-                    Transacted::Failed(1) => {
-                        if let Some(full) = self.make_room(scope, now).await? {
-                            return Ok(full);
-                        }
-                    }
-                    Transacted::Failed(_) | Transacted::Again => {}
-                },
             }
         }
         Err(StoreError::Contended { operation: "take a place of the limit" })
+    }
+
+    async fn reserve_once(&self, wanted: &Wanted<'_>) -> Result<Step, StoreError> {
+        match self.marker(wanted.scope, wanted.user).await? {
+            Some(marker) if is_live(marker.at, wanted.now) => self.ride(wanted, &marker).await,
+            Some(marker) => self.renew_or_release(wanted, &marker).await,
+            None => match self.put_marker(wanted).await? {
+                Transacted::Done => Ok(Step::Done(Reservation::Reserved)),
+                Transacted::Failed(1) => self.make_room(wanted).await,
+                Transacted::Failed(_) => Ok(Step::Again),
+                Transacted::Again => Ok(Step::Met),
+            },
+        }
+    }
+
+    /// Whether the user holds a live place, so that another message to him needs none.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn holds_place(
+        &self,
+        scope: &str,
+        user: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self.marker(scope, user).await?.is_some_and(|marker| is_live(marker.at, now)))
     }
 
     async fn marker(&self, scope: &str, user: &str) -> Result<Option<Marker>, StoreError> {
@@ -152,65 +157,48 @@ impl Store {
     }
 
     /// Joins a live marker. A holder that is there already is how a lost answer is recognised.
-    async fn ride(
-        &self,
-        scope: &str,
-        user: &str,
-        marker: &Marker,
-        holder: &str,
-        now: Timestamp,
-        calling: bool,
-    ) -> Result<bool, StoreError> {
-        let holds = marker.sealed || marker.holders.iter().any(|h| h == holder);
-        let moves = calling && marker.at < now;
-        if holds && !moves {
-            return Ok(true);
+    async fn ride(&self, wanted: &Wanted<'_>, marker: &Marker) -> Result<Step, StoreError> {
+        let Wanted { scope, user, holder, now, calling, .. } = *wanted;
+        let Some(joined) = marker.place.joined(holder, now, calling) else {
+            return Ok(Step::Done(Reservation::Reserved));
+        };
+        let mut expression = unchanged(marker);
+        let at = joined.at().unwrap_or(now);
+        if at != marker.at {
+            expression = expression.set("#at = :at").value(":at", n(at.as_millis()));
         }
-        let mut expression = Expression::default()
-            .value(":seen", n(marker.at.as_millis()))
-            .name("#at", "at")
-            .when("#at = :seen");
-        if moves {
-            expression = expression.set("#at = :now").value(":now", n(now.as_millis()));
-        }
-        if !holds && marker.holders.len() >= HOLDERS_MAX {
-            expression = expression
-                .set("sealed = :true")
-                .remove("holders")
-                .value(":true", AttributeValue::Bool(true));
-        } else if !holds {
-            expression = expression
-                .add("holders :holder")
-                .value(":holder", AttributeValue::Ss(vec![holder.to_owned()]));
-        }
-        self.guarded(scope, user, expression).await
+        let only_added = joined.sealed == marker.place.sealed
+            && marker.place.holders.keys().all(|known| joined.holders.contains_key(known));
+        expression = if only_added {
+            expression
+                .set("holders.#holder = :now")
+                .name("#holder", holder)
+                .value(":now", n(now.as_millis()))
+        } else {
+            rewritten(expression, marker, &joined)
+        };
+        Ok(done(self.guarded(scope, user, expression).await?))
     }
 
     /// An expired marker of the same user is renewed in place while the scope is not above its
     /// limit (it may have been lowered); otherwise its place is given up.
     async fn renew_or_release(
         &self,
-        scope: &str,
-        user: &str,
+        wanted: &Wanted<'_>,
         marker: &Marker,
-        limit: u32,
-        holder: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        if self.head(scope).await? > i64::from(limit) {
-            self.release(scope, user, marker.at).await?;
-            return Ok(false);
+    ) -> Result<Step, StoreError> {
+        let Wanted { scope, user, limit, holder, now, .. } = *wanted;
+        if self.head(scope).await? > limit {
+            return Ok(after(&self.release(scope, &[(user.to_owned(), marker.at)]).await?));
         }
-        let expression = Expression::default()
-            .set("#at = :now")
-            .set("holders = :holder")
+        let place = Place::of(holder, now);
+        let expression = unchanged(marker)
+            .set("#at = :at")
+            .set("holders = :holders")
             .remove("sealed")
-            .name("#at", "at")
-            .value(":now", n(now.as_millis()))
-            .value(":seen", n(marker.at.as_millis()))
-            .value(":holder", AttributeValue::Ss(vec![holder.to_owned()]))
-            .when("#at = :seen");
-        self.guarded(scope, user, expression).await
+            .value(":at", n(now.as_millis()))
+            .value(":holders", written(&place.holders));
+        Ok(done(self.guarded(scope, user, expression).await?))
     }
 
     async fn guarded(
@@ -231,35 +219,44 @@ impl Store {
         }
     }
 
-    async fn head(&self, scope: &str) -> Result<i64, StoreError> {
+    pub(crate) async fn head(&self, scope: &str) -> Result<u32, StoreError> {
         let item = self.get(&self.tables.limits, &Self::scope_key(scope), HEAD).await?;
-        Ok(item.as_ref().and_then(|i| number_of(i, "used")).unwrap_or(0))
+        read_used(item.as_ref())
     }
 
-    async fn put_marker(
+    /// How many places are taken at an instant at which the user has none: `None` when he has one,
+    /// or somebody is writing.
+    pub(crate) async fn used_by_others(
         &self,
         scope: &str,
         user: &str,
-        limit: u32,
-        holder: &str,
-        now: Timestamp,
-    ) -> Result<Transacted, StoreError> {
+    ) -> Result<Option<u32>, StoreError> {
+        let scope = Self::scope_key(scope);
+        let read = self.read_together(&self.tables.limits, &scope, [HEAD, user]).await?;
+        match read {
+            Some([head, None]) => read_used(head.as_ref()).map(Some),
+            Some([_, Some(_)]) | None => Ok(None),
+        }
+    }
+
+    async fn put_marker(&self, wanted: &Wanted<'_>) -> Result<Transacted, StoreError> {
+        let place = Place::of(wanted.holder, wanted.now);
         let marker = Put::builder()
             .table_name(&self.tables.limits)
-            .item("pk", s(Self::scope_key(scope)))
-            .item("sk", s(user))
-            .item("at", n(now.as_millis()))
-            .item("holders", AttributeValue::Ss(vec![holder.to_owned()]))
+            .item("pk", s(Self::scope_key(wanted.scope)))
+            .item("sk", s(wanted.user))
+            .item("at", n(wanted.now.as_millis()))
+            .item("holders", written(&place.holders))
             .condition_expression("attribute_not_exists(pk)")
             .build()
             .map_err(|e| StoreError::corrupt("marker", e))?;
         let head = self
-            .head_update(scope)
+            .head_update(wanted.scope)
             .update_expression("SET used = if_not_exists(used, :zero) + :one")
             .condition_expression("attribute_not_exists(used) OR used < :limit")
             .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":limit", n(limit))
+            .expression_attribute_values(":limit", n(wanted.limit))
             .build()
             .map_err(|e| StoreError::corrupt("head", e))?;
         self.transact(vec![
@@ -276,21 +273,25 @@ impl Store {
             .key("sk", s(HEAD))
     }
 
-    /// Removes the user's marker if its `at` is still `seen`, and gives its place back.
-    async fn release(
+    /// Removes markers whose `at` is still as it was seen, and gives their places back: all of
+    /// them or none.
+    pub(crate) async fn release(
         &self,
         scope: &str,
-        user: &str,
-        seen: Timestamp,
+        seen: &[(String, Timestamp)],
     ) -> Result<Transacted, StoreError> {
-        let marker = self
-            .marker_delete(scope, user)
-            .condition_expression("#at = :seen")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":seen", n(seen.as_millis()))
-            .build()
-            .map_err(|e| StoreError::corrupt("marker", e))?;
-        self.give_back(scope, marker).await
+        let mut deletes = Vec::with_capacity(seen.len());
+        for (user, at) in seen {
+            let delete = self
+                .marker_delete(scope, user)
+                .condition_expression("#at = :seen")
+                .expression_attribute_names("#at", "at")
+                .expression_attribute_values(":seen", n(at.as_millis()))
+                .build()
+                .map_err(|e| StoreError::corrupt("marker", e))?;
+            deletes.push(delete);
+        }
+        self.give_back(scope, deletes).await
     }
 
     fn marker_delete(
@@ -304,135 +305,103 @@ impl Store {
             .key("sk", s(user))
     }
 
-    async fn give_back(&self, scope: &str, marker: Delete) -> Result<Transacted, StoreError> {
-        let head = self
-            .head_update(scope)
-            .update_expression("SET used = used - :one")
-            .condition_expression("used >= :one")
-            .expression_attribute_values(":one", n(1))
-            .build()
-            .map_err(|e| StoreError::corrupt("head", e))?;
-        self.transact(vec![
-            TransactWriteItem::builder().delete(marker).build(),
-            TransactWriteItem::builder().update(head).build(),
-        ])
-        .await
-    }
-
-    /// Releases what has expired. `None`: begin again. Otherwise the scope is full.
-    async fn make_room(
+    async fn give_back(
         &self,
         scope: &str,
-        now: Timestamp,
-    ) -> Result<Option<Reservation>, StoreError> {
-        let oldest = self.oldest(scope).await?;
-        let mut released = false;
-        for (user, at) in &oldest {
-            if *at <= expired_until(now) {
-                self.release(scope, user, *at).await?;
-                released = true;
-            }
-        }
-        if released {
-            return Ok(None);
-        }
-        let next = oldest.first().map(|(_, at)| next_free_at(*at));
-        Ok(Some(Reservation::Full { next_free_at: next }))
+        markers: Vec<Delete>,
+    ) -> Result<Transacted, StoreError> {
+        let head = self
+            .head_update(scope)
+            .update_expression("SET used = used - :places")
+            .condition_expression("used >= :places")
+            .expression_attribute_values(":places", n(markers.len()))
+            .build()
+            .map_err(|e| StoreError::corrupt("head", e))?;
+        let mut items: Vec<TransactWriteItem> = Vec::with_capacity(markers.len() + 1);
+        items.extend(markers.into_iter().map(|m| TransactWriteItem::builder().delete(m).build()));
+        items.push(TransactWriteItem::builder().update(head).build());
+        self.transact(items).await
     }
 
-    /// The oldest markers, by the local index, read consistently.
-    async fn oldest(&self, scope: &str) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        let keys = Expression::default()
-            .value(":pk", s(Self::scope_key(scope)))
-            .value(":zero", n(0))
-            .name("#at", "at")
-            .when("pk = :pk AND #at >= :zero");
-        let page = self
-            .query(Query {
-                table: &self.tables.limits,
-                index: Some("by_at"),
-                keys,
-                forward: true,
-                limit: OLDEST_PAGE,
-                consistent: true,
-                start: None,
-            })
-            .await?;
-        Ok(page
-            .items
-            .iter()
-            .filter_map(|item| {
-                let at = Timestamp::from_millis(number_of(item, "at")?);
-                Some((crate::item::text_of(item, "sk")?.to_owned(), at))
-            })
-            .collect())
-    }
-
-    /// Gives a place back because the send of `holder` certainly did not happen: only when
-    /// nobody else holds it and no other send has happened under it (D13).
+    /// Gives a place back because the send of `holder` certainly did not happen (D13): it is free
+    /// when nobody else holds it, and otherwise as old as without this send. Answers whether it
+    /// became free.
     ///
     /// # Errors
     /// When the table cannot be reached, or stays contended.
-    pub async fn refund(&self, scope: &str, user: &str, holder: &str) -> Result<(), StoreError> {
+    pub async fn refund(
+        &self,
+        scope: &str,
+        user: &str,
+        holder: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         for round in 0..ROUNDS_MAX {
-            back_off(round, holder).await;
-            let Some(marker) = self.marker(scope, user).await? else { return Ok(()) };
-            if !marker.holders.iter().any(|h| h == holder) {
-                return Ok(());
-            }
-            let alone = marker.holders.len() == 1 && !marker.sealed;
-            let holder_value = AttributeValue::Ss(vec![holder.to_owned()]);
-            if alone {
-                let delete = self
-                    .marker_delete(scope, user)
-                    .condition_expression("holders = :holder AND attribute_not_exists(sealed)")
-                    .expression_attribute_values(":holder", holder_value)
-                    .build()
-                    .map_err(|e| StoreError::corrupt("marker", e))?;
-                if matches!(self.give_back(scope, delete).await?, Transacted::Done) {
-                    return Ok(());
+            self.back_off(round, holder).await;
+            let Some(marker) = self.marker(scope, user).await? else { return Ok(false) };
+            match marker.place.left(holder, now) {
+                Leaving::NotHeld => return Ok(false),
+                Leaving::Kept(rest) => {
+                    let at = rest.at().unwrap_or(marker.at);
+                    let mut expression = rewritten(unchanged(&marker), &marker, &rest);
+                    if at != marker.at {
+                        expression = expression.set("#at = :at").value(":at", n(at.as_millis()));
+                    }
+                    if self.guarded(scope, user, expression).await? {
+                        return Ok(false);
+                    }
                 }
-            } else {
-                let expression = Expression::default()
-                    .delete("holders :holder")
-                    .value(":holder", holder_value)
-                    .value(":name", s(holder))
-                    .value(":one", n(1))
-                    .when("contains(holders, :name) AND (size(holders) > :one OR attribute_exists(sealed))");
-                if self.guarded(scope, user, expression).await? {
-                    return Ok(());
+                Leaving::Free => {
+                    let delete = self
+                        .marker_delete(scope, user)
+                        .condition_expression("#at = :seen AND holders = :held")
+                        .expression_attribute_names("#at", "at")
+                        .expression_attribute_values(":seen", n(marker.at.as_millis()))
+                        .expression_attribute_values(":held", written(&marker.place.holders))
+                        .build()
+                        .map_err(|e| StoreError::corrupt("marker", e))?;
+                    if matches!(self.give_back(scope, vec![delete]).await?, Transacted::Done) {
+                        return Ok(true);
+                    }
                 }
             }
         }
         Err(StoreError::Contended { operation: "give a place of the limit back" })
     }
+}
 
-    /// How much of a scope is used at `now`. Places that have aged out are released on the way,
-    /// so that what is told is what a send would find.
-    ///
-    /// # Errors
-    /// When the table cannot be reached, or stays contended.
-    pub async fn usage(&self, scope: &str, now: Timestamp) -> Result<Usage, StoreError> {
-        for _ in 0..OLDEST_ROUNDS_MAX {
-            let oldest = self.oldest(scope).await?;
-            let expired: Vec<_> =
-                oldest.iter().filter(|(_, at)| *at <= expired_until(now)).collect();
-            if expired.is_empty() {
-                let used = u32::try_from(self.head(scope).await?).unwrap_or(0);
-                let next = oldest.first().map(|(_, at)| next_free_at(*at));
-                return Ok(Usage { used, next_free_at: next });
-            }
-            for (user, at) in expired {
-                self.release(scope, user, *at).await?;
-            }
-        }
-        let used = u32::try_from(self.head(scope).await?).unwrap_or(0);
-        Ok(Usage { used, next_free_at: None })
+/// An update of a marker, as long as its `at` is the one that was decided on.
+fn unchanged(marker: &Marker) -> Expression {
+    Expression::default()
+        .name("#at", "at")
+        .value(":seen", n(marker.at.as_millis()))
+        .when("#at = :seen")
+}
+
+/// The same for a step that writes all holders: they, too, must be as they were read.
+fn rewritten(expression: Expression, marker: &Marker, place: &Place) -> Expression {
+    let expression = expression
+        .set("holders = :holders")
+        .value(":holders", written(&place.holders))
+        .value(":held", written(&marker.place.holders))
+        .when("#at = :seen AND holders = :held");
+    match place.sealed {
+        Some(at) => expression.set("sealed = :sealed").value(":sealed", n(at.as_millis())),
+        None => expression,
+    }
+}
+
+fn done(written: bool) -> Step {
+    if written { Step::Done(Reservation::Reserved) } else { Step::Met }
+}
+
+/// A place was given up on the way: look again.
+pub(crate) const fn after(released: &Transacted) -> Step {
+    match released {
+        Transacted::Done => Step::Again,
+        Transacted::Failed(_) | Transacted::Again => Step::Met,
     }
 }
 
 /// The service's code for a single write that met a transaction.
 const TRANSACTION_CONFLICT: &str = "TransactionConflictException";
-
-/// How many pages of aged-out markers one reading of a limit clears at most.
-const OLDEST_ROUNDS_MAX: u32 = 200;

@@ -10,6 +10,8 @@ use aws_sdk_dynamodb::types::{
     KeySchemaElement, KeyType, LocalSecondaryIndex, ProjectionType, ScalarAttributeType,
     TableDescription, TimeToLiveSpecification, TimeToLiveStatus,
 };
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -88,6 +90,42 @@ impl DynamoEngine {
                 .with_context(|| format!("failed to make the table {}", table.name))?;
         }
         Ok(())
+    }
+
+    /// Answers one request on this thread, without a connection in between: for a simulation, which
+    /// decides itself when each request is done. `target` is such as `DynamoDB_20120810.PutItem`.
+    /// The HTTP status, and the body.
+    #[must_use]
+    pub fn answer(&self, target: &str, body: &str) -> (u16, String) {
+        match self.operate(target.rsplit('.').next().unwrap_or_default(), body) {
+            Ok(answer) => (200, answer),
+            Err(error) => (error.status_code(), error.to_json()),
+        }
+    }
+
+    fn operate(&self, operation: &str, body: &str) -> dynoxide::Result<String> {
+        fn read<T: DeserializeOwned>(body: &str) -> dynoxide::Result<T> {
+            let read = serde_json::from_str(body);
+            read.map_err(|e| dynoxide::DynoxideError::SerializationException(e.to_string()))
+        }
+        fn written<T: Serialize>(answer: &T) -> dynoxide::Result<String> {
+            let written = serde_json::to_string(answer);
+            written.map_err(|e| dynoxide::DynoxideError::InternalServerError(e.to_string()))
+        }
+        let database = &self.database.0;
+        match operation {
+            "GetItem" => written(&database.get_item(read(body)?)?),
+            "PutItem" => written(&database.put_item(read(body)?)?),
+            "UpdateItem" => written(&database.update_item(read(body)?)?),
+            "DeleteItem" => written(&database.delete_item(read(body)?)?),
+            "Query" => written(&database.query(read(body)?)?),
+            "TransactGetItems" => written(&database.transact_get_items(read(body)?)?),
+            "TransactWriteItems" => written(&database.transact_write_items(read(body)?)?),
+            other => {
+                let error = format!("no simulation asks for {other}");
+                Err(dynoxide::DynoxideError::SerializationException(error))
+            }
+        }
     }
 
     /// Removes the items whose time to live has passed, as DynamoDB does within days, and says

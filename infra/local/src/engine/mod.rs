@@ -11,6 +11,10 @@ mod tests;
 
 use crate::policy::REGION;
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 /// A DynamoDB client for a local endpoint.
 #[must_use]
@@ -21,6 +25,23 @@ pub fn dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
         .region(aws_sdk_dynamodb::config::Region::new(REGION))
         .credentials_provider(credentials())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+/// A DynamoDB client over any transport, for a simulation: it neither repeats a call nor gives one
+/// up, so that whoever decides about the calls sees each of them, once.
+#[must_use]
+pub fn bare_dynamo_client(transport: SharedHttpClient) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version_latest()
+        .endpoint_url("http://simulated")
+        .region(aws_sdk_dynamodb::config::Region::new(REGION))
+        .credentials_provider(credentials())
+        .http_client(transport)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();
     aws_sdk_dynamodb::Client::from_conf(config)
 }

@@ -244,7 +244,7 @@ impl App {
         let account = account
             .ok_or_else(|| Problem::not_found(format!("account `{}`", sender.account)))?
             .account;
-        let usage = self.store.usage(&scope_of(sender, &account), now).await?;
+        let usage = self.store.usage(&scope_of(sender, &account), Some(limit), now).await?;
         Ok(LimitView {
             limit: Some(limit),
             used: usage.used,
