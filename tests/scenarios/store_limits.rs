@@ -14,9 +14,8 @@ async fn m21_a_thousand_racing_reservations_never_pass_the_limit() {
     let world = World::start().await;
     let store = &world.house.operator().store;
     let now = world.now();
-    let races = (0..300).map(|n| async move {
-        take(store, &format!("U#{n}"), 50, &format!("m{n}.1"), now).await
-    });
+    let races = (0..300)
+        .map(|n| async move { take(store, &format!("U#{n}"), 50, &format!("m{n}.1"), now).await });
     let results = futures::future::join_all(races).await;
     let taken = results.iter().filter(|r| **r == Reservation::Reserved).count();
     assert_eq!(taken, 50);
@@ -58,14 +57,8 @@ async fn places_age_out_one_by_one_and_exactly() {
     assert!(
         matches!(full, Reservation::Full { next_free_at: Some(t) } if t == transom_core::limit::next_free_at(at(0)))
     );
-    assert_eq!(
-        take(store, "U#x", 3, "x.1", next(at(0))).await,
-        Reservation::Reserved
-    );
-    assert!(matches!(
-        take(store, "U#y", 3, "y.1", next(at(0))).await,
-        Reservation::Full { .. }
-    ));
+    assert_eq!(take(store, "U#x", 3, "x.1", next(at(0))).await, Reservation::Reserved);
+    assert!(matches!(take(store, "U#y", 3, "y.1", next(at(0))).await, Reservation::Full { .. }));
     // The latest call counts: a ride just before the call keeps the place longer.
     let call = Wanted {
         scope: "s",
@@ -78,10 +71,7 @@ async fn places_age_out_one_by_one_and_exactly() {
     store.reserve(&call).await.unwrap();
     assert_eq!(store.usage("s", None, next(at(1))).await.unwrap().used, 3);
     // An expired marker of the same user is renewed in place.
-    assert_eq!(
-        take(store, "U#2", 3, "n.1", next(at(2))).await,
-        Reservation::Reserved
-    );
+    assert_eq!(take(store, "U#2", 3, "n.1", next(at(2))).await, Reservation::Reserved);
     assert_eq!(store.usage("s", None, next(at(2))).await.unwrap().used, 3);
 }
 
@@ -93,10 +83,7 @@ async fn m22_a_lowered_limit_refuses_until_enough_has_aged_out() {
     for n in 0..4 {
         take(store, &format!("U#{n}"), 4, &format!("m{n}.1"), start).await;
     }
-    assert!(matches!(
-        take(store, "U#x", 2, "x.1", start).await,
-        Reservation::Full { .. }
-    ));
+    assert!(matches!(take(store, "U#x", 2, "x.1", start).await, Reservation::Full { .. }));
     let later = start.plus(Millis::from_hours(24));
     for (n, fits) in [(0, true), (1, true), (2, false)] {
         let user = format!("U#{n}");
@@ -120,9 +107,6 @@ async fn conflicts_and_lost_answers_leak_no_place() {
         world.house.faults().set(None);
         assert_eq!(store.usage("s", None, now).await.unwrap().used, 2, "{skip} {fault:?}");
         assert_eq!(take(store, "U#4", 3, "m4.1", now).await, Reservation::Reserved);
-        assert!(matches!(
-            take(store, "U#5", 3, "m5.1", now).await,
-            Reservation::Full { .. }
-        ));
+        assert!(matches!(take(store, "U#5", 3, "m5.1", now).await, Reservation::Full { .. }));
     }
 }

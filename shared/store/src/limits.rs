@@ -9,7 +9,7 @@
 //! concurrency and crash; nobody is refused while a place is free. Every step is guarded by
 //! the marker, so a step whose answer was lost is simply begun again: its holder is there.
 
-use crate::item::{Conditional, Expression, Item, number_of, n, s};
+use crate::item::{Conditional, Expression, Item, n, number_of, s};
 use crate::transact::Transacted;
 use crate::{Store, StoreError};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
@@ -305,11 +305,7 @@ impl Store {
             .key("sk", s(user))
     }
 
-    async fn give_back(
-        &self,
-        scope: &str,
-        markers: Vec<Delete>,
-    ) -> Result<Transacted, StoreError> {
+    async fn give_back(&self, scope: &str, markers: Vec<Delete>) -> Result<Transacted, StoreError> {
         let head = self
             .head_update(scope)
             .update_expression("SET used = used - :places")

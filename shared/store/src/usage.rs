@@ -162,9 +162,7 @@ impl Store {
         let left = if expired.is_empty() { 0 } else { self.count_until(scope, cutoff).await? };
         let used = self.head(scope).await?.saturating_sub(left);
         let index = limit.map_or(0, |limit| frees_at_index(used, limit));
-        let live = self
-            .markers_by_age(scope, From::After(cutoff), index.saturating_add(1))
-            .await?;
+        let live = self.markers_by_age(scope, From::After(cutoff), index.saturating_add(1)).await?;
         let last = live.get(usize::try_from(index).unwrap_or(usize::MAX));
         Ok(Usage { used, next_free_at: last.map(|(_, at)| next_free_at(*at)) })
     }

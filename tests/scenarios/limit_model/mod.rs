@@ -387,7 +387,10 @@ impl Model {
                 let since = done.since.saturating_sub(1);
                 let told = |at| self.seen[since..].iter().any(|times| times.contains(&at));
                 let told = oldest.is_some_and(told);
-                assert!(told || places == 0, "free at a time of no marker: {next_free_at:?} {done:?}");
+                assert!(
+                    told || places == 0,
+                    "free at a time of no marker: {next_free_at:?} {done:?}"
+                );
                 if places == 0 || self.messages[done.message].twice {
                     // It may hold a place of old, or by its other instance.
                     self.close(&done, Stage::Open(Kind::Refund));
@@ -562,19 +565,11 @@ impl Model {
 async fn run(store: &Store, operation: &Operation) -> Outcome {
     let Operation { kind, user, holder, limit, now } = operation;
     let now = Timestamp::from_millis(*now);
-    let wanted = Wanted {
-        scope: SCOPE,
-        user,
-        limit: *limit,
-        holder,
-        now,
-        calling: *kind == Kind::Call,
-    };
+    let wanted =
+        Wanted { scope: SCOPE, user, limit: *limit, holder, now, calling: *kind == Kind::Call };
     match kind {
         Kind::Reserve | Kind::Call => store.reserve(&wanted).await.map(Answer::Reserved),
-        Kind::Refund => {
-            store.refund(SCOPE, user, holder, now).await.map(|_| Answer::Refunded)
-        }
+        Kind::Refund => store.refund(SCOPE, user, holder, now).await.map(|_| Answer::Refunded),
     }
 }
 

@@ -62,8 +62,7 @@ impl Scope {
             let holders = item["holders"]["M"].as_object().unwrap();
             let holders = holders.iter().map(|(h, at)| (h.clone(), number(at))).collect();
             let sealed = item.get("sealed").map(number);
-            read.users
-                .insert(user.to_owned(), Marker { at: number(&item["at"]), holders, sealed });
+            read.users.insert(user.to_owned(), Marker { at: number(&item["at"]), holders, sealed });
         }
         read
     }
@@ -117,12 +116,16 @@ pub(super) fn allows(
                 holds(operation.kind == Kind::Refund && own(user), "a live place is kept")?;
                 let rest = without(old, &operation.holder);
                 holds(old.holders.contains_key(&operation.holder), "only a holder gives back")?;
-                let stays = rest.latest() > now - DAY && (!rest.holders.is_empty() || rest.sealed.is_some());
+                let stays = rest.latest() > now - DAY
+                    && (!rest.holders.is_empty() || rest.sealed.is_some());
                 holds(!stays, "what another attempt holds is kept")?;
             }
             (Some(old), None) => {
                 let by_refund = operation.kind == Kind::Refund;
-                holds(!by_refund || old.holders.contains_key(&operation.holder), "a refund is one")?;
+                holds(
+                    !by_refund || old.holders.contains_key(&operation.holder),
+                    "a refund is one",
+                )?;
             }
             (Some(old), Some(new)) => {
                 holds(own(user) && changed.len() == 1, "one's own place only")?;
@@ -263,11 +266,8 @@ impl Ledger {
             let attempts = users.get(user).unwrap_or(&none);
             let certain = attempts.iter().filter(|a| !a.perhaps_gone);
             let least = certain.filter_map(|a| a.held_since).max();
-            let most = attempts
-                .iter()
-                .flat_map(|a| a.held_since.iter().chain(&a.perhaps))
-                .copied()
-                .max();
+            let most =
+                attempts.iter().flat_map(|a| a.held_since.iter().chain(&a.perhaps)).copied().max();
             let marker = scope.users.get(user);
             let sealed = marker.and_then(|m| m.sealed);
             let most = most.max(sealed);
