@@ -126,12 +126,12 @@ impl Model {
             Store::new(gate.client(), tables.clone(), HashKey::new([7; 32]), 1)
                 .with_patience(Patience::Yield)
         };
-        let limit = u32::try_from(dice.from_to(1, 13)).unwrap();
-        let time = BEGINNING + dice.from_to(0, DAY);
+        let limit = u32::try_from(dice.between(1, 13)).unwrap();
+        let time = BEGINNING + dice.between(0, DAY);
         Self {
             stores: gates.iter().map(store).collect(),
             writers: gates.into_iter().map(Writer::new).collect(),
-            skews: (0..=WRITERS).map(|_| dice.from_to(-SKEW, SKEW + 1)).collect(),
+            skews: (0..=WRITERS).map(|_| dice.between(-SKEW, SKEW + 1)).collect(),
             users: usize::try_from(limit).unwrap() + 1 + dice.below(12),
             limits: vec![(time, limit)],
             used: Vec::new(),
@@ -171,7 +171,7 @@ impl Model {
                 self.change_limit();
             }
             if self.time < began + ROUND && self.dice.happens(50) {
-                self.time += self.dice.from_to(0, 20);
+                self.time += self.dice.between(0, 20);
             }
         }
         if self.dice.happens(500) {
@@ -188,7 +188,7 @@ impl Model {
     fn change_limit(&mut self) {
         let lowest = u32::from(self.dice.happens(950));
         self.limit = match self.dice.below(4) {
-            0 => u32::try_from(self.dice.from_to(0, 16)).unwrap(),
+            0 => u32::try_from(self.dice.between(0, 16)).unwrap(),
             1 => self.limit.saturating_sub(3),
             _ => self.limit + 1,
         };
@@ -276,7 +276,7 @@ impl Model {
         let target = self.writers[writer].waiting().unwrap_or_default();
         let writes = !target.ends_with("GetItem") && !target.ends_with("Query");
         self.tally.requests += 1;
-        let fate = self.dice.from_to(0, 1000);
+        let fate = self.dice.between(0, 1000);
         let answer = match fate {
             0..10 => return self.die(writer, false),
             10..25 if writes => return self.die(writer, true),
@@ -544,19 +544,19 @@ impl Model {
     fn jump(&mut self) {
         let times = self.scope.times();
         let to = match (self.dice.below(6), times.is_empty()) {
-            (0, _) => self.time + self.dice.from_to(1, 5_000),
-            (1, _) => self.time + self.dice.from_to(1, DAY / 4),
-            (2, _) => self.time + self.dice.from_to(DAY - 5_000, DAY + 5_000),
-            (_, true) => self.time + self.dice.from_to(1, 60_000),
+            (0, _) => self.time + self.dice.between(1, 5_000),
+            (1, _) => self.time + self.dice.between(1, DAY / 4),
+            (2, _) => self.time + self.dice.between(DAY - 5_000, DAY + 5_000),
+            (_, true) => self.time + self.dice.between(1, 60_000),
             (_, false) => {
                 let at = times[self.dice.below(times.len())];
-                at + DAY + self.dice.from_to(-SKEW - 1, SKEW + 2)
+                at + DAY + self.dice.between(-SKEW - 1, SKEW + 2)
             }
         };
         self.time = to.max(self.time + 1);
         for skew in &mut self.skews {
             if self.dice.happens(100) {
-                *skew = self.dice.from_to(-SKEW, SKEW + 1);
+                *skew = self.dice.between(-SKEW, SKEW + 1);
             }
         }
     }

@@ -19,18 +19,18 @@ impl Dice {
     }
 
     /// A number from `from` to below `to`.
-    pub(super) fn from_to(&mut self, from: i64, to: i64) -> i64 {
+    pub(super) fn between(&mut self, from: i64, to: i64) -> i64 {
         let span = u64::try_from(to - from).unwrap().max(1);
         from + i64::try_from(self.next() % span).unwrap()
     }
 
     pub(super) fn below(&mut self, count: usize) -> usize {
-        usize::try_from(self.from_to(0, i64::try_from(count.max(1)).unwrap())).unwrap()
+        usize::try_from(self.between(0, i64::try_from(count.max(1)).unwrap())).unwrap()
     }
 
     /// Whether something happens that happens `in_thousand` times in a thousand.
     pub(super) fn happens(&mut self, in_thousand: i64) -> bool {
-        self.from_to(0, 1000) < in_thousand
+        self.between(0, 1000) < in_thousand
     }
 }
 
