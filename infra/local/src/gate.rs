@@ -82,8 +82,9 @@ impl Gate {
             None => Ok(self.done(target, body)),
             Some(WireFault::Throttle) => Ok(throttled()),
             Some(WireFault::Conflict) => Ok(conflict(target)),
-            Some(WireFault::Unreachable) => Err(lost()),
-            Some(WireFault::LoseAnswer) => {
+            // A writer here is ended by dropping it, so a death looks like a lost request or answer.
+            Some(WireFault::Unreachable | WireFault::Die) => Err(lost()),
+            Some(WireFault::LoseAnswer | WireFault::DieAfter) => {
                 self.done(target, body);
                 Err(lost())
             }
