@@ -2,7 +2,7 @@
 
 use crate::auth::CONVERSE;
 use crate::call::{Call, get, post};
-use crate::input::{By, Ids, JsonBytes, parse};
+use crate::input::{By, Ids, Input, JsonBytes, parse};
 use crate::message_body::{MessageBody, Parsed};
 use crate::problem::{Failure, PROBLEM_JSON, written};
 use axum::Json;
@@ -13,9 +13,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use transom_app::check::refused_as_read;
 use transom_app::setup::Principal;
 use transom_app::submit::{SendRequest, Submitted};
-use transom_app::view::MessageView;
+use transom_app::view::{CheckView, MessageView};
 use transom_app::{App, AppError, Problem};
 use transom_core::code::Code;
 use transom_core::decide::SentAs;
@@ -79,6 +80,10 @@ pub(crate) fn calls() -> Vec<Call> {
             .takes::<MessageBody>()
             .answers::<SubmittedView>(202)
             .refuses(REFUSALS),
+        post("/v1/messages/check", "What would become of a message, and why", CONVERSE, check)
+            .takes::<MessageBody>()
+            .answers::<CheckView>(200)
+            .refuses(&[Code::NotFound, Code::NotImplemented]),
         get(ONE, "A message", CONVERSE, show).answers::<MessageView>(200),
         post("/v1/messages/{id}/retry", "Try a failed message again", CONVERSE, retry)
             .answers::<MessageView>(202)
@@ -192,6 +197,23 @@ async fn send_once(
             Err(Failure::from(*problem).at(now))
         }
         // The message may be stored already: the record must go on naming it.
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A refusal by a rule is an answer here, not an error.
+async fn check(
+    State(app): State<App>,
+    By(principal): By,
+    Input(body): Input<MessageBody>,
+) -> Result<Json<CheckView>, Failure> {
+    let parsed = match body.read() {
+        Ok(parsed) => parsed,
+        Err(problem) => return Ok(Json(refused_as_read(problem)?)),
+    };
+    match app.check(request(parsed, &principal), app.clock.now()).await {
+        Ok(view) => Ok(Json(view)),
+        Err(AppError::Refused(problem)) => Ok(Json(refused_as_read(*problem)?)),
         Err(error) => Err(error.into()),
     }
 }

@@ -52,7 +52,6 @@ fn set_up() -> Vec<Call> {
 fn messages() -> Vec<Call> {
     const CONTACT: &str = "/v1/senders/{sender}/contacts/{contact}";
     vec![
-        post("/v1/messages/check", "What would decide about a message", CONVERSE, not_yet),
         post("/v1/media", "Store a media item", CONVERSE, not_yet),
         get("/v1/media/{id}", "A media item", CONVERSE, not_yet),
         post("/v1/media/{id}/retry", "Fetch a media item again", CONVERSE, not_yet),

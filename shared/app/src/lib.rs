@@ -5,6 +5,7 @@
 //! a use case is one step; only the sender, which paces itself, holds the [`Clock`].
 
 mod aftermath;
+pub mod check;
 pub mod clock;
 pub mod converse;
 pub mod dispatch;

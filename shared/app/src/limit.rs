@@ -5,7 +5,7 @@ use transom_core::account::{Account, LimitScope, Sender};
 use transom_core::id::MessageId;
 use transom_core::identity::User;
 use transom_core::time::Timestamp;
-use transom_store::{Message, Reservation, Wanted};
+use transom_store::{Message, Reservation, Usage, Wanted};
 
 /// The key of the scope whose places a sender's messages take (D11).
 #[must_use]
@@ -22,6 +22,21 @@ pub fn scope_of(sender: &Sender, account: &Account) -> String {
 #[must_use]
 pub fn holder(message: &MessageId, attempt: u32) -> String {
     format!("{message}.{attempt}")
+}
+
+/// How a limit stands for one customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LimitLook {
+    /// How many places there are.
+    pub(crate) limit: u32,
+    /// How many are taken.
+    pub(crate) used: u32,
+    /// Whether the customer holds one, so that another message to him needs none.
+    pub(crate) held: bool,
+    /// Whether a message that begins something would be refused.
+    pub(crate) full: bool,
+    /// When the next place is free.
+    pub(crate) next_free_at: Option<Timestamp>,
 }
 
 impl App {
@@ -41,6 +56,26 @@ impl App {
         let user = self.store.limit_user(&user.canonical());
         let wanted = Wanted { scope: &scope, user: &user, limit, holder, now, calling };
         Ok(self.store.reserve(&wanted).await?)
+    }
+
+    /// How a limit stands for one customer, without taking anything; `None` for an unlimited sender.
+    pub(crate) async fn look_for_place(
+        &self,
+        sender: &Sender,
+        account: &Account,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Option<LimitLook>, AppError> {
+        let Some(limit) = sender.messaging_limit else { return Ok(None) };
+        let scope = scope_of(sender, account);
+        let user = self.store.limit_user(&user.canonical());
+        let (held, usage) = futures::try_join!(
+            self.store.holds_place(&scope, &user, now),
+            self.store.usage_at_a_look(&scope, limit, now)
+        )?;
+        let Usage { used, next_free_at } = usage;
+        let full = limit == 0 || (!held && used >= limit);
+        Ok(Some(LimitLook { limit, used, held, full, next_free_at }))
     }
 
     /// Gives the place of a message's newest attempt back, because that certainly did not

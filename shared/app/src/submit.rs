@@ -93,11 +93,19 @@ pub(crate) struct SendContext {
 }
 
 /// Where a message goes, resolved.
-struct Resolved {
+pub(crate) struct Resolved {
     sender: SenderRecord,
-    user: User,
-    conversation: ConversationId,
-    session: Option<Session>,
+    pub(crate) user: User,
+    pub(crate) conversation: ConversationId,
+    pub(crate) session: Option<Session>,
+}
+
+/// A request with everything that decides about it.
+pub(crate) struct Considered {
+    pub(crate) resolved: Resolved,
+    pub(crate) context: SendContext,
+    /// Why its file cannot be had.
+    pub(crate) file: Option<(Code, String)>,
 }
 
 impl SendContext {
@@ -109,9 +117,21 @@ impl SendContext {
         file: Option<&(Code, String)>,
         now: Timestamp,
     ) -> Decision {
+        self.with_facts(session, user, file, now, |facts| decide(facts, content))
+    }
+
+    /// Asks a question of everything that decides.
+    pub(crate) fn with_facts<T>(
+        &self,
+        session: Option<&Session>,
+        user: &User,
+        file: Option<&(Code, String)>,
+        now: Timestamp,
+        ask: impl FnOnce(&DecisionFacts<'_>) -> T,
+    ) -> T {
         let consent = session.map(|s| s.consent.clone()).unwrap_or_default();
         let window = session.and_then(Session::window);
-        let facts = DecisionFacts {
+        ask(&DecisionFacts {
             now,
             channel: Channel::WHATSAPP,
             account: &self.account.account,
@@ -123,8 +143,7 @@ impl SendContext {
             window: window.as_ref(),
             template: self.template.as_ref(),
             file,
-        };
-        decide(&facts, content)
+        })
     }
 }
 
@@ -152,13 +171,7 @@ impl App {
         mut request: SendRequest,
         now: Timestamp,
     ) -> Result<Submitted, AppError> {
-        let resolved = self.resolve(&request.target).await?;
-        let context = self.send_context(&resolved.sender, &request.content).await?;
-        if let Some(answered) = &request.reply_to {
-            self.known_answered(answered, &resolved).await?;
-        }
-        let profile = context.account.account.profile();
-        let file = self.look_at_file(&profile, &mut request.content).await;
+        let Considered { resolved, context, file } = self.consider(&mut request).await?;
         let (session, id) = self.place_of(&resolved, request.message.as_ref(), now).await?;
         let decision =
             context.decide(Some(&session), &resolved.user, &request.content, file.as_ref(), now);
@@ -175,6 +188,18 @@ impl App {
             stored = self.reserve_or_refuse(&context, &resolved.user, &id, stored, now).await;
         }
         self.conclude(&context, &id, stored, now).await
+    }
+
+    /// Reads everything that the decision about a request is made from; writes nothing.
+    pub(crate) async fn consider(&self, request: &mut SendRequest) -> Result<Considered, AppError> {
+        let resolved = self.resolve(&request.target).await?;
+        let context = self.send_context(&resolved.sender, &request.content).await?;
+        if let Some(answered) = &request.reply_to {
+            self.known_answered(answered, &resolved).await?;
+        }
+        let profile = context.account.account.profile();
+        let file = self.look_at_file(&profile, &mut request.content).await;
+        Ok(Considered { resolved, context, file })
     }
 
     /// The place is taken after the message is durable: a crash in between leaves a queued
@@ -453,14 +478,18 @@ impl App {
     }
 }
 
-/// What of a message its provider cannot show (M35, M46): said, instead of silently left out.
 fn notices(profile: &Profile, message: &Message) -> Vec<String> {
+    unshown(profile, message.content.as_ref(), message.reply_to.is_some())
+}
+
+/// What of a message its provider cannot show (M35, M46): said, instead of silently left out.
+pub(crate) fn unshown(profile: &Profile, content: Option<&Content>, answers: bool) -> Vec<String> {
     let name = profile.name;
     let mut notices = Vec::new();
-    if message.reply_to.is_some() && !profile.reply_context {
+    if answers && !profile.reply_context {
         notices.push(format!("{name} cannot quote: the customer sees the answer alone"));
     }
-    if let Some(Content::Text { text }) = &message.content
+    if let Some(Content::Text { text }) = content
         && profile.formatting == Formatting::NewLines
         && formatting::plain(text) != *text
     {

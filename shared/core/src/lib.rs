@@ -25,6 +25,7 @@
 
 pub mod account;
 pub mod album;
+pub mod alternative;
 pub mod code;
 pub mod consent;
 pub mod content;
@@ -40,6 +41,7 @@ pub mod limit;
 pub mod media;
 pub mod message;
 pub mod profile;
+pub mod rule;
 pub mod template;
 pub mod time;
 pub mod window;

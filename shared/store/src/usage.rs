@@ -160,11 +160,37 @@ impl Store {
             self.release(scope, &expired).await?;
         }
         let left = if expired.is_empty() { 0 } else { self.count_until(scope, cutoff).await? };
+        self.usage_without(scope, limit, left, now).await
+    }
+
+    /// How much of a scope is used once `left` places that have aged out are left out.
+    async fn usage_without(
+        &self,
+        scope: &str,
+        limit: Option<u32>,
+        left: u32,
+        now: Timestamp,
+    ) -> Result<Usage, StoreError> {
+        let cutoff = expired_until(now);
         let used = self.head(scope).await?.saturating_sub(left);
         let index = limit.map_or(0, |limit| frees_at_index(used, limit));
         let live = self.markers_by_age(scope, From::After(cutoff), index.saturating_add(1)).await?;
         let last = live.get(usize::try_from(index).unwrap_or(usize::MAX));
         Ok(Usage { used, next_free_at: last.map(|(_, at)| next_free_at(*at)) })
+    }
+
+    /// The same, and nothing is cleared: a look that changes nothing.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn usage_at_a_look(
+        &self,
+        scope: &str,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Usage, StoreError> {
+        let left = self.count_until(scope, expired_until(now)).await?;
+        self.usage_without(scope, Some(limit), left, now).await
     }
 
     /// How many markers are as old as `until` or older.

@@ -1,10 +1,12 @@
 //! The shapes that callers and subscribers read. Answers and events are made of the same ones,
 //! so that they cannot differ. Nothing is decided and nothing is read here.
 
+mod check;
 mod conversation;
 mod message;
 mod problem;
 
+pub use check::{AlternativeView, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView};
 pub use conversation::{
     ContactDetail, ContactView, ConversationFacts, ConversationView, ReplyView, WindowView,
     contact_detail, contact_view, conversation_view, reply_view, window_view,

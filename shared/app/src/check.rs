@@ -1,0 +1,208 @@
+//! What would become of a message, and why (E5): the same steps as [`App::submit`] up to the
+//! decision, and none of those that write, reserve or call a provider.
+//!
+//! A fact that decides belongs into `DecisionFacts`; then it decides here too. What a caller should
+//! see of it stands in `inputs`, the one place to add it.
+
+use crate::limit::LimitLook;
+use crate::submit::{Considered, SendContext, SendRequest, limit_refusal, refusal_record, unshown};
+use crate::view::{
+    AlternativeView, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView, window_view,
+};
+use crate::{App, AppError, Problem};
+use transom_core::alternative::{Alternative, Refused, alternatives};
+use transom_core::content::Content;
+use transom_core::decide::{Decision, SentAs};
+use transom_core::time::Timestamp;
+use transom_core::window::{Channel, Window};
+use transom_store::{RefusalRecord, Session};
+
+/// How many templates are offered at most.
+const TEMPLATES_MAX: usize = 10;
+
+impl App {
+    /// Says which rule decides about a message now, from which facts, and what would be allowed
+    /// instead.
+    ///
+    /// # Errors
+    /// When the target is not known, or the table cannot be reached. A message that would be refused
+    /// is no error.
+    pub async fn check(
+        &self,
+        mut request: SendRequest,
+        now: Timestamp,
+    ) -> Result<CheckView, AppError> {
+        let considered = self.consider(&mut request).await?;
+        let Considered { resolved, context, file } = &considered;
+        let session = resolved.session.as_ref();
+        let content = &request.content;
+        let decision = context.decide(session, &resolved.user, content, file.as_ref(), now);
+        let (sender, account) = (&context.sender.sender, &context.account.account);
+        let limit = self.look_for_place(sender, account, &resolved.user, now).await?;
+        let (sent_as, counts, refusal) = outcome(context, &decision, limit.as_ref(), now);
+        let alternatives = match &refusal {
+            None => Vec::new(),
+            Some(refusal) => {
+                self.instead(&considered, content, refusal, limit.as_ref(), now).await?
+            }
+        };
+        let window = session.and_then(Session::window);
+        Ok(CheckView {
+            allowed: refusal.is_none(),
+            code: refusal.as_ref().map(|r| r.code),
+            also: refusal.as_ref().map(|r| r.also.clone()).unwrap_or_default(),
+            rule: rule(refusal.as_ref(), sent_as).to_owned(),
+            detail: refusal.as_ref().map(said),
+            remedy: refusal.as_ref().map(|r| r.code.remedy()),
+            retry_at: refusal.as_ref().and_then(|r| r.retry_at).map(Timestamp::rfc3339),
+            sent_as,
+            counts_against_limit: counts,
+            inputs: Some(inputs(&considered, limit.as_ref(), now)),
+            alternatives,
+            warnings: warnings(window.as_ref(), sent_as, now),
+            notices: unshown(&account.profile(), Some(content), request.reply_to.is_some()),
+            cost: None,
+        })
+    }
+
+    async fn instead(
+        &self,
+        considered: &Considered,
+        content: &Content,
+        refusal: &RefusalRecord,
+        limit: Option<&LimitLook>,
+        now: Timestamp,
+    ) -> Result<Vec<AlternativeView>, AppError> {
+        let Considered { resolved, context, file } = considered;
+        let templates = self.store.templates(&context.account.account.id, None).await?;
+        let refused = Refused {
+            code: refusal.code,
+            also: &refusal.also,
+            retry_at: refusal.retry_at,
+            full: limit.is_some_and(|l| l.full),
+        };
+        let session = resolved.session.as_ref();
+        let found = context.with_facts(session, &resolved.user, file.as_ref(), now, |facts| {
+            alternatives(facts, content, &refused, &templates)
+        });
+        let shown = found.into_iter().map(alternative_view);
+        Ok(shown.take(TEMPLATES_MAX).collect())
+    }
+}
+
+/// What would become of the message: the decision, and the limit where it counts.
+fn outcome(
+    context: &SendContext,
+    decision: &Decision,
+    limit: Option<&LimitLook>,
+    now: Timestamp,
+) -> (Option<SentAs>, bool, Option<RefusalRecord>) {
+    match decision {
+        Decision::Refuse(refusal) => (None, false, Some(refusal_record(refusal, now))),
+        Decision::Send { counts: true, .. } if limit.is_some_and(|l| l.full) => {
+            let next_free_at = limit.and_then(|l| l.next_free_at);
+            (None, false, Some(limit_refusal(&context.sender, next_free_at, now)))
+        }
+        Decision::Send { sent_as, counts } => (Some(*sent_as), *counts, None),
+    }
+}
+
+/// The row of the rule book that decides. What is allowed is so by the window, or because a template
+/// may be sent outside it.
+fn rule(refusal: Option<&RefusalRecord>, sent_as: Option<SentAs>) -> &'static str {
+    match (refusal.and_then(|r| r.code.rule()), sent_as) {
+        (Some(rule), _) => rule,
+        (None, Some(SentAs::Template)) => "M56",
+        (None, Some(SentAs::Session) | None) => "M4",
+    }
+}
+
+fn said(refusal: &RefusalRecord) -> String {
+    refusal.detail.clone().unwrap_or_else(|| refusal.code.title().to_owned())
+}
+
+/// Every fact that decided, as a person reads it.
+fn inputs(considered: &Considered, limit: Option<&LimitLook>, now: Timestamp) -> CheckInputs {
+    let Considered { resolved, context, .. } = considered;
+    let session = resolved.session.as_ref();
+    let (sender, account) = (&context.sender.sender, &context.account.account);
+    let window = session.and_then(Session::window);
+    CheckInputs {
+        at: now.rfc3339(),
+        sender: sender.id.to_string(),
+        account: account.id.to_string(),
+        provider: account.provider.as_str(),
+        account_state: account.state,
+        brand: sender.brand.as_ref().map(ToString::to_string),
+        brand_active: context.brand.as_ref().map(|b| b.active && b.deleted_at.is_none()),
+        conversation: session.map(|s| s.id.to_string()),
+        window: window_view(window.as_ref(), &context.sender.expiring, now),
+        opt_in: session.map(|s| s.consent.state).unwrap_or_default(),
+        template_messaging: sender.template_messaging,
+        template: context.template.as_ref().map(|t| CheckTemplate {
+            name: t.name.clone(),
+            language: t.language.clone(),
+            category: t.category,
+            status: t.status.as_str().to_owned(),
+        }),
+        restricted_until: sender.restricted_until.map(Timestamp::rfc3339),
+        limit: limit.map(|look| CheckLimit {
+            limit: look.limit,
+            used: look.used,
+            remaining: look.limit.saturating_sub(look.used),
+            holds_a_place: look.held,
+            next_free_at: look.next_free_at.map(Timestamp::rfc3339),
+        }),
+    }
+}
+
+/// What is allowed and may yet be refused by the provider: the end of a window that was counted from
+/// our receipt.
+fn warnings(window: Option<&Window>, sent_as: Option<SentAs>, now: Timestamp) -> Vec<WarningView> {
+    let uncertain =
+        window.map(|w| w.certain_until(Channel::WHATSAPP)).filter(|until| now >= *until);
+    let (Some(until), Some(SentAs::Session)) = (uncertain, sent_as) else { return Vec::new() };
+    let detail = format!(
+        "the provider does not tell when the customer wrote; the window is certain only until {}, \
+         and it may refuse the message",
+        until.rfc3339()
+    );
+    vec![WarningView { about: "certain_until", detail }]
+}
+
+fn alternative_view(alternative: Alternative<'_>) -> AlternativeView {
+    let named = |t: &transom_core::template::Template| (t.name.clone(), t.language.clone());
+    let (kind, detail, template, at) = match alternative {
+        Alternative::Text => {
+            let detail = "a free-form message: the window is open, and it needs no consent";
+            ("text", detail.to_owned(), None, None)
+        }
+        Alternative::Template(t) => {
+            let detail = format!("the approved template `{}`", t.name);
+            ("template", detail, Some(named(t)), None)
+        }
+        Alternative::AskConsent(None) => {
+            let detail = "the same message, once the customer's consent is recorded".to_owned();
+            ("ask_consent", detail, None, None)
+        }
+        Alternative::AskConsent(Some(t)) => {
+            let detail = format!("`{}`, once the customer's consent is recorded", t.name);
+            ("ask_consent", detail, Some(named(t)), None)
+        }
+        Alternative::Wait(at) => {
+            ("wait", format!("the same message from {} on", at.rfc3339()), None, Some(at))
+        }
+    };
+    let (template, language) = template.unzip();
+    AlternativeView { kind, detail, template, language, at: at.map(Timestamp::rfc3339), cost: None }
+}
+
+/// A request that was refused before it could be decided upon, such as a recipient that cannot be
+/// one: refused by the same code and rule as the send itself.
+///
+/// # Errors
+/// The problem itself where it is no rule's: the request cannot be read.
+pub fn refused_as_read(problem: Problem) -> Result<CheckView, Problem> {
+    let Some(rule) = problem.code.rule() else { return Err(problem) };
+    Ok(CheckView::unread(&problem, rule))
+}
