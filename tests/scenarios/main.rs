@@ -8,6 +8,7 @@
 
 mod blocked;
 mod broken;
+mod check;
 mod contract;
 mod cost;
 mod crash;
