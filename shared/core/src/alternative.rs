@@ -51,9 +51,7 @@ pub fn alternatives<'a>(
     // Only where the message itself cannot go: a text that is merely too long is shortened.
     if concerns_the_window(refused.code) || asked.is_some() {
         let others = templates.iter().filter(|t| asked != Some(t.name.as_str()));
-        found.extend(
-            others.filter(|t| takes(facts, t, refused.full)).map(|t| Alternative::Template(t)),
-        );
+        found.extend(others.filter(|t| takes(facts, t, refused.full)).map(Alternative::Template));
     }
     if facts.consent.state == OptIn::Unknown {
         let consenting = Consent { state: OptIn::In, ..facts.consent.clone() };
