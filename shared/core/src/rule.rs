@@ -87,6 +87,6 @@ mod tests {
             assert!(matches!(code.status(), 409 | 422 | 429), "{code} refuses a message");
             assert!(code.remedy().ends_with('.'), "{code}");
         }
-        assert_eq!(with_a_rule, 36);
+        assert_eq!(with_a_rule, 39);
     }
 }
