@@ -262,6 +262,54 @@ async fn f18_a_number_that_passes_on_while_everybody_writes_keeps_the_users_apar
     }
 }
 
+/// Three names become one user, one after the other. What came under each of them stays readable,
+/// and comes again without being stored twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u9_three_names_of_one_user_keep_all_their_messages() {
+    const SECOND: &str = "+919876543211";
+    for provider in Provider::ALL {
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let case = format!("{provider:?} {order:?}");
+            let world = World::of(provider).await;
+            let single = [
+                named(0, Some(CUSTOMER), None),
+                named(1, Some(SECOND), None),
+                named(2, None, Some(USER_ID)),
+            ];
+            let mut sids = Vec::new();
+            for n in order {
+                let n: usize = n;
+                sids.push(arrives(&world, single[n].clone()).await);
+            }
+            assert_eq!(conversations(&world).await.len(), 3, "{case}");
+            sids.push(arrives(&world, named(3, Some(CUSTOMER), Some(USER_ID))).await);
+            sids.push(arrives(&world, named(4, Some(SECOND), Some(USER_ID))).await);
+            let whole = async || {
+                let one = of_user(&world, USER_ID).await;
+                assert_eq!(conversations(&world).await.len(), 1, "{case}");
+                let mut found = Vec::new();
+                let before = one["predecessors"].as_array().unwrap();
+                assert_eq!(before.len(), 2, "{case}: {one}");
+                assert_eq!(before[0], one["predecessor"], "{case}: {one}");
+                for id in std::iter::once(&one["id"]).chain(before) {
+                    let messages = world.messages(id.as_str().unwrap()).await;
+                    found.extend(messages.iter().map(|m| m["content"]["text"].to_string()));
+                }
+                found.sort();
+                let wanted: Vec<String> = (0..5).map(|n| format!("\"message {n}\"")).collect();
+                assert_eq!(found, wanted, "{case}");
+            };
+            whole().await;
+            for sid in &sids {
+                let again = world.sandbox().phone_resend(sid).await.unwrap();
+                assert_eq!(again.status, 200, "{case}");
+            }
+            world.settle().await;
+            whole().await;
+        }
+    }
+}
+
 /// In one post the first message may name the user by less than the next does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn u9_names_that_come_in_one_batch_are_one_user() {

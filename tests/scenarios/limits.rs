@@ -1,11 +1,11 @@
 //! The rolling limit through the API (M20-M23).
 
 use crate::every_provider::{every_provider, heavy};
-use serde_json::json;
+use serde_json::{Value, json};
 use transom_core::account::Provider;
 use transom_core::time::Millis;
-use transom_testkit::World;
 use transom_testkit::world::{NUMBER, sender_body};
+use transom_testkit::{AtCall, WireFault, World, WorldPlan};
 
 fn customer(n: usize) -> String {
     format!("+9198765{n:05}")
@@ -207,6 +207,93 @@ async fn a_window_that_opens_while_a_template_waits_frees_its_place(provider: Pr
     world.advance(Millis::from_seconds(120)).await;
     assert_eq!(world.sandbox().outbox().len(), 1);
     assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 0);
+}
+
+/// A World whose queues are worked on by hand.
+async fn by_hand(provider: Provider) -> World {
+    let plan = WorldPlan { provider: Some(provider), by_hand: true, ..WorldPlan::default() };
+    World::with(plan).await
+}
+
+/// Time passes, and the sender dies at its call number `call` to AWS; then `meanwhile`, and the
+/// queue hands its batch out again. False when it made fewer calls.
+async fn dies_at(world: &World, call: usize, by: Millis, meanwhile: impl AsyncFnOnce()) -> bool {
+    world.house.clock().advance_to(world.now().plus(by));
+    world.house.sweep().await.unwrap();
+    let batch = world.house.take_batch("Sender").await.unwrap().unwrap();
+    world.house.faults().set(Some(AtCall::broken(&["Sender"], call, 1, WireFault::Die)));
+    let died = tokio::select! {
+        _ = world.house.work_on(&batch) => false,
+        () = world.house.faults().death() => true,
+    };
+    world.house.faults().set(None);
+    meanwhile().await;
+    world.house.hand_out_again(batch).await.unwrap();
+    world.advance(Millis::from_hours(1)).await;
+    died
+}
+
+async fn used(world: &World) -> Value {
+    world.get("/v1/senders/support/limit").await.body["used"].clone()
+}
+
+every_provider!(d13_a_message_that_came_to_count_while_it_waited_leaves_no_place_behind);
+/// Stored as inside a window that closes before its call: whichever call of the sender breaks, a
+/// message that is cancelled then gives back the place that it took.
+async fn d13_a_message_that_came_to_count_while_it_waited_leaves_no_place_behind(
+    provider: Provider,
+) {
+    let mut given_back = 0;
+    for call in 0.. {
+        let world = by_hand(provider).await;
+        world.opt_in(&customer(1)).await;
+        world.writes(&customer(1), NUMBER, "Hello").await;
+        world.sandbox().fail_next(world.facts().throttles(86_400));
+        let id = world.send_template(&customer(1)).await.text("id");
+        world.settle().await;
+        assert_eq!(world.message(&id).await["status"], "deferred");
+        assert_eq!(used(&world).await, 0, "inside the window it takes none");
+        let (mut taken, mut cancelled) = (json!(0), false);
+        let died = dies_at(&world, call, Millis::from_seconds(86_500), async || {
+            taken = used(&world).await;
+            let answer = world.post(&format!("/v1/messages/{id}/cancel"), json!({})).await;
+            cancelled = answer.status == 200;
+        })
+        .await;
+        let message = world.message(&id).await;
+        let kept = u64::from(!cancelled);
+        assert_eq!(used(&world).await, kept, "{call}: {message}");
+        given_back += u64::from(cancelled && taken == 1);
+        if !died {
+            break;
+        }
+    }
+    assert!(given_back > 0, "one died between its place and its call");
+}
+
+every_provider!(d13_a_message_that_came_not_to_count_gives_its_place_back_whatever_broke);
+/// The reverse: the customer writes while a template waits.
+async fn d13_a_message_that_came_not_to_count_gives_its_place_back_whatever_broke(
+    provider: Provider,
+) {
+    for call in 0.. {
+        let world = by_hand(provider).await;
+        world.opt_in(&customer(1)).await;
+        world.sandbox().fail_next(world.facts().throttles(60));
+        let id = world.send_template(&customer(1)).await.text("id");
+        world.settle().await;
+        assert_eq!(used(&world).await, 1, "outside the window it takes one");
+        world.writes(&customer(1), NUMBER, "Hello").await;
+        let died = dies_at(&world, call, Millis::from_seconds(120), async || {}).await;
+        let message = world.message(&id).await;
+        assert_eq!(used(&world).await, 0, "{call}: {message}");
+        assert!(world.sandbox().outbox().len() <= 1, "{call}: {message}");
+        if !died {
+            assert_eq!(message["status"], "delivered", "{call}: {message}");
+            assert!(call > 3, "it makes calls");
+            break;
+        }
+    }
 }
 
 every_provider!(m80_an_opt_out_outweighs_a_consent_that_claims_a_later_time);

@@ -147,6 +147,33 @@ async fn twilios_signature_covers_our_reference() {
     assert_eq!(world.message(&id).await["status"], "accepted");
 }
 
+every_provider!(f9_a_late_word_on_a_failed_attempt_does_not_touch_the_next);
+/// The provider's id belongs to the attempt that it answered: what it says of it while the retry
+/// waits, also without our reference, is never taken for the retry's.
+async fn f9_a_late_word_on_a_failed_attempt_does_not_touch_the_next(provider: Provider) {
+    let world = World::of(provider).await;
+    let (id, sid) = sent(&world).await;
+    let code = Some(world.facts().no_whatsapp);
+    world.report(&sid, "failed", code).await;
+    world.sandbox().fail_next(world.facts().throttles(300));
+    assert!(world.post(&format!("/v1/messages/{id}/retry"), json!({})).await.status < 300);
+    world.settle().await;
+    assert_eq!(world.message(&id).await["status"], "deferred");
+    for (status, code) in [("failed", code), ("delivered", None), ("sent", None)] {
+        let late = world.status(&sid, status, code).without_reference();
+        let answer = world.post_webhook(&late.at(&world.path("webhooks"))).await;
+        assert_eq!(answer.status, 200, "{status}: {}", answer.body);
+        assert_eq!(world.message(&id).await["status"], "deferred", "{status}");
+    }
+    world.advance(Millis::from_seconds(900)).await;
+    let message = world.message(&id).await;
+    assert_eq!(message["status"], "accepted", "by its own evidence alone: {message}");
+    assert_eq!(world.sandbox().outbox().len(), 2);
+    let new = world.sandbox().outbox().last().unwrap().sid.clone();
+    world.report(&new, "read", None).await;
+    assert_eq!(world.message(&id).await["status"], "read");
+}
+
 every_provider!(a_status_without_our_reference_is_found_by_the_providers_id);
 async fn a_status_without_our_reference_is_found_by_the_providers_id(provider: Provider) {
     let world = World::of(provider).await;

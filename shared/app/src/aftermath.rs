@@ -45,6 +45,10 @@ impl App {
         message: &Message,
         now: Timestamp,
     ) -> Result<(), AppError> {
+        if message.reserved && !message.counts {
+            // It went out within a window after all.
+            self.refund_place(message).await?;
+        }
         let Some(account) = self.store.account(&message.account).await? else { return Ok(()) };
         let reference = Reference { message: id.clone(), attempt: message.attempt };
         if let Some(provider_id) = &message.provider_message_id {

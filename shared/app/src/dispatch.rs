@@ -198,6 +198,14 @@ impl App {
             Err(refusal) => return self.refuse_queued(&message, &refusal).await,
         };
         if counts {
+            // Before it is taken: a message that did not count so far would otherwise end without
+            // anybody knowing that it holds a place.
+            if !message.may_hold_place() {
+                if self.store.note_reserving(id, message.attempt).await? == Updated::Changed {
+                    return Ok(());
+                }
+                message.reserved = true;
+            }
             let held = holder(id, message.attempt);
             let (sender, account) = (&context.sender.sender, &context.account.account);
             let taken = self.take_place(sender, account, &user, &held, now, true).await?;
@@ -209,25 +217,38 @@ impl App {
         let account_id = &context.account.account.id;
         let claim = self.entropy.text(CLAIM_CHARS);
         let attempt = message.attempt;
-        let call = BeginCall { attempt, account: account_id, sent_as, counts, claim: &claim, now };
+        let reserved = message.may_hold_place();
+        let call = BeginCall {
+            attempt,
+            account: account_id,
+            sent_as,
+            counts,
+            reserved,
+            claim: &claim,
+            now,
+        };
         match self.store.claim_send(id, &call).await? {
             ClaimSend::Claimed => {}
             ClaimSend::Lost(stands) => {
                 // Cancelled meanwhile: the place that was just taken goes back with it.
                 return match stands {
-                    Some(ended) if ended.counts => self.refund_ended(&ended).await,
+                    Some(ended) if ended.may_hold_place() => self.refund_ended(&ended).await,
                     Some(_) | None => Ok(()),
                 };
             }
         }
         if message.counts && !counts {
-            // The customer wrote while the template waited: it takes no place any more.
-            self.refund_place(&message).await?;
+            // The customer wrote while the template waited: it takes no place any more. What fails
+            // here keeps nobody from the call, and is taken up again when the message ends.
+            if let Err(error) = self.refund_place(&message).await {
+                tracing::warn!(outcome = "left_to_its_end", message = %id, error = %crate::error::chain(&error), "a place to give back");
+            }
         }
         message.phase = Phase::Sending;
         message.claimed_at = Some(now);
         message.account = account_id.clone();
         message.sent_as = Some(sent_as);
+        message.reserved = reserved && !counts;
         message.counts = counts;
         // Reading and claiming took differently long for each: the calls themselves are spaced too.
         calls.pass(&self.clock, pause).await;

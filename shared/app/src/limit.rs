@@ -93,7 +93,9 @@ impl App {
         message: &Message,
         attempt: u32,
     ) -> Result<(), AppError> {
-        let Some(id) = message.id.as_ref().filter(|_| message.counts) else { return Ok(()) };
+        let Some(id) = message.id.as_ref().filter(|_| message.may_hold_place()) else {
+            return Ok(());
+        };
         // By every name under which the place may have been taken: the conversation's own user, and
         // the one that he turned out to be.
         let conversation = id.conversation();

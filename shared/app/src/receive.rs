@@ -160,11 +160,12 @@ impl App {
             // The id is made of the provider's own time, before any clamping, so that every
             // redelivery finds the same item whatever our clock says.
             let mut id = MessageId::new(&thread.id, sent_at, &hashed);
-            if let Some(earlier) = thread.session.as_ref().and_then(|s| s.predecessor.as_ref()) {
+            for earlier in thread.session.iter().flat_map(Session::predecessors) {
                 // Before two conversations became one it may have been stored in the other.
                 let there = MessageId::new(earlier, sent_at, &hashed);
                 if self.store.message(&there).await?.is_some() {
                     id = there;
+                    break;
                 }
             }
             let at = clamp_user_time(sent_at, now);
@@ -184,10 +185,10 @@ impl App {
         };
         let number = &sender.sender.phone;
         let claim = self.store.claim(number, &inbound.provider_message_id, &wanted).await?;
-        let earlier = thread.session.as_ref().and_then(|s| s.predecessor.as_ref());
         let there = claim.message.conversation();
+        let known = thread.session.iter().flat_map(Session::predecessors).any(|id| *id == there);
         let mut id = claim.message;
-        if there != thread.id && earlier != Some(&there) {
+        if there != thread.id && !known {
             // First seen where an alias stands now: nobody looks there, so it stands here.
             id = MessageId::from_sortable(&thread.id, id.sortable()).unwrap_or(id);
         }
@@ -225,6 +226,7 @@ impl App {
             answered_as: None,
             sent_as: None,
             counts: false,
+            reserved: false,
             refusal: None,
             forwarded: inbound.forwarded,
             reply_to,

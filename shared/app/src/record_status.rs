@@ -8,7 +8,7 @@ use transom_core::event::{Cause, EventKind};
 use transom_core::id::MessageId;
 use transom_core::message::{Fact, FactKind, Phase, Source, Status, may_have_happened};
 use transom_core::time::Timestamp;
-use transom_store::{AccountRecord, Join, Message, RecordFact};
+use transom_store::{AccountRecord, Join, Message, RecordFact, Session};
 use transom_wire::{Concern, Reference, StatusUpdate};
 
 /// How many of a conversation's newest messages are searched for one whose status came back
@@ -186,7 +186,7 @@ impl App {
         let key = self.store.hash_key().conversation(&sender.sender.phone, user);
         let (conversation, session) = self.follow_user(&key, user).await?;
         let mut places = vec![conversation, key];
-        places.extend(session.and_then(|s| s.predecessor));
+        places.extend(session.iter().flat_map(Session::predecessors).cloned());
         places.dedup();
         for place in places {
             let (messages, _) = self.store.messages(&place, None, SEARCHED_MAX).await?;

@@ -275,8 +275,8 @@ impl App {
     /// A message that is answered must be one of the conversation's own.
     async fn known_answered(&self, id: &MessageId, resolved: &Resolved) -> Result<(), AppError> {
         let there = id.conversation();
-        let earlier = resolved.session.as_ref().and_then(|s| s.predecessor.as_ref());
-        if (there == resolved.conversation || earlier == Some(&there))
+        let mut earlier = resolved.session.iter().flat_map(Session::predecessors);
+        if (there == resolved.conversation || earlier.any(|id| *id == there))
             && self.store.message(id).await?.is_some()
         {
             return Ok(());
@@ -543,6 +543,7 @@ fn new_message(
         answered_as: None,
         sent_as,
         counts,
+        reserved: false,
         refusal,
         forwarded: false,
         reply_to: request.reply_to.as_ref().map(ToString::to_string),

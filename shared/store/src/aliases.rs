@@ -57,10 +57,10 @@ impl Store {
         younger: &Session,
         merged: &Session,
     ) -> Result<Updated, StoreError> {
-        let mut target = Expression::default()
-            .set("predecessor = :younger")
-            .value(":younger", s(younger.id.as_str()));
-        for (name, value) in self.joined_facts(merged)? {
+        let mut merged = merged.clone();
+        merged.follows(younger);
+        let mut target = Expression::default();
+        for (name, value) in self.joined_facts(&merged)? {
             let placeholder = format!(":{name}");
             target = target
                 .set(&format!("#{name} = {placeholder}"))
@@ -100,7 +100,7 @@ impl Store {
             let mut moved = former.clone();
             moved.id = by_id.clone();
             moved.phone = None;
-            moved.predecessor = Some(former.id.clone());
+            moved.follows(former);
             let condition = "attribute_not_exists(pk) OR attribute_exists(alias_of)";
             items.push(self.session_put(&moved, condition)?);
             let alias = become_alias(heir.id());
@@ -158,6 +158,12 @@ impl Store {
         merged: &Session,
     ) -> Result<Vec<(&'static str, AttributeValue)>, StoreError> {
         let mut facts = Vec::new();
+        if let Some(predecessor) = &merged.predecessor {
+            facts.push(("predecessor", s(predecessor.as_str())));
+        }
+        if !merged.earlier.is_empty() {
+            facts.push(("earlier", encode_value("conversation", &merged.earlier)?));
+        }
         if let Some(phone) = &merged.phone {
             facts.push(("phone", s(phone.as_str())));
         }
@@ -230,6 +236,13 @@ fn as_read(session: &Session, expression: Expression) -> Result<Expression, Stor
             conditions.push("last_user_at = :seen_last");
         }
         None => conditions.push("attribute_not_exists(last_user_at)"),
+    }
+    match &session.predecessor {
+        Some(id) => {
+            expression = expression.value(":seen_predecessor", s(id.as_str()));
+            conditions.push("predecessor = :seen_predecessor");
+        }
+        None => conditions.push("attribute_not_exists(predecessor)"),
     }
     match session.refused_at {
         Some(at) => {

@@ -43,7 +43,7 @@ pub use limits::{Reservation, Wanted};
 pub use messages::{AnswerNames, BeginCall, ClaimSend, Message, Put, RecordFact, RefusalRecord};
 pub use meter::Meter;
 pub use seal::{KeyRing, KeyRingError, Sealed};
-pub use sessions::{Session, SessionCreated, Updated};
+pub use sessions::{EARLIER_MAX, Session, SessionCreated, Updated};
 pub use transact::Patience;
 pub use unattached::Unattached;
 pub use usage::Usage;

@@ -89,6 +89,9 @@ pub struct Message {
     /// Whether it takes a place of the limit.
     #[serde(rename = "ct", default, skip_serializing_if = "std::ops::Not::not")]
     pub counts: bool,
+    /// Whether it may hold a place although it does not count: it counted once, or was about to.
+    #[serde(rename = "rs", default, skip_serializing_if = "std::ops::Not::not")]
+    pub reserved: bool,
     /// Why a rule refused it.
     #[serde(rename = "rf", default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RefusalRecord>,
@@ -118,6 +121,12 @@ impl Message {
     pub fn status(&self) -> Status {
         shown(self.phase, self.attempt, &self.facts)
     }
+
+    /// Whether it may hold a place of the limit, so that there may be one to give back.
+    #[must_use]
+    pub const fn may_hold_place(&self) -> bool {
+        self.counts || self.reserved
+    }
 }
 
 /// What became of a new message.
@@ -140,6 +149,8 @@ pub struct BeginCall<'a> {
     pub sent_as: SentAs,
     /// Whether it takes a place of the limit.
     pub counts: bool,
+    /// Whether it may hold one all the same, to be given back after this.
+    pub reserved: bool,
     /// A name of this one beginning, different each time.
     pub claim: &'a str,
     /// When.
@@ -371,8 +382,8 @@ impl Store {
         id: &MessageId,
         call: &BeginCall<'_>,
     ) -> Result<ClaimSend, StoreError> {
-        let BeginCall { attempt, account, sent_as, counts, claim, now } = *call;
-        let expression = Expression::default()
+        let BeginCall { attempt, account, sent_as, counts, reserved, claim, now } = *call;
+        let mut expression = Expression::default()
             .set("ph = :sending")
             .set("cl = :now")
             .set("ck = :claim")
@@ -390,6 +401,11 @@ impl Store {
             .value(":attempt", n(attempt))
             .name("#n", "n")
             .when("ph = :queued AND #n = :attempt");
+        if reserved && !counts {
+            expression = expression
+                .set("rs = :rs")
+                .value(":rs", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
+        }
         match self.update_message(id, expression).await? {
             Conditional::Done(_) => Ok(ClaimSend::Claimed),
             Conditional::Failed(None) => Ok(ClaimSend::Lost(None)),
@@ -402,6 +418,26 @@ impl Store {
                 Ok(ClaimSend::Lost(Some(Box::new(stands))))
             }
         }
+    }
+
+    /// Notes that a queued message that did not count is about to take a place, before it does:
+    /// whoever ends it from here on gives that back.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn note_reserving(
+        &self,
+        id: &MessageId,
+        attempt: u32,
+    ) -> Result<Updated, StoreError> {
+        let expression = Expression::default()
+            .set("rs = :rs")
+            .name("#n", "n")
+            .value(":rs", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
+            .value(":queued", s(phase_value(Phase::Queued)))
+            .value(":attempt", n(attempt))
+            .when("ph = :queued AND #n = :attempt");
+        Ok(updated(&self.update_message(id, expression).await?))
     }
 
     /// Records what the provider answered to an attempt. Set once: a repeat changes nothing. An

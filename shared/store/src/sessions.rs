@@ -37,6 +37,10 @@ pub struct Session {
     /// The conversation whose user turned out to be this one's; its history stands there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<ConversationId>,
+    /// Those that were joined to it before its `predecessor`, the latest first, at most
+    /// [`EARLIER_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<ConversationId>,
     /// The user's own name for himself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -84,6 +88,10 @@ pub struct Session {
     pub inbox_at: Option<Timestamp>,
 }
 
+/// How many conversations are known beside a `predecessor`. A customer has two or three names at a
+/// provider; more of them would only make an item dearer that every message pays for.
+pub const EARLIER_MAX: usize = 7;
+
 fn is_unknown(consent: &Consent) -> bool {
     *consent == Consent::default()
 }
@@ -93,6 +101,21 @@ fn is_zero(at: &Timestamp) -> bool {
 }
 
 impl Session {
+    /// Where messages of this conversation may stand beside itself: they were stored there before
+    /// it turned out that it is the same user's. The latest first.
+    pub fn predecessors(&self) -> impl Iterator<Item = &ConversationId> {
+        self.predecessor.iter().chain(&self.earlier)
+    }
+
+    /// Notes that another conversation's messages, and those of its predecessors, are this one's.
+    pub fn follows(&mut self, younger: &Self) {
+        let known = self.predecessors().chain(younger.predecessors()).cloned();
+        let mut earlier: Vec<_> = known.filter(|id| *id != younger.id).collect();
+        earlier.truncate(EARLIER_MAX);
+        self.predecessor = Some(younger.id.clone());
+        self.earlier = earlier;
+    }
+
     /// A conversation in which nothing has happened yet.
     ///
     /// # Panics
@@ -117,6 +140,7 @@ impl Session {
             user_id: user.user_id().cloned(),
             alias_of: None,
             predecessor: None,
+            earlier: Vec::new(),
             name: None,
             created_at: now,
             begun_by: None,

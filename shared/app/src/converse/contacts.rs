@@ -317,7 +317,7 @@ impl App {
         now: Timestamp,
     ) -> Result<(), AppError> {
         // What was queued before two identities became one waits in the other's conversation.
-        for id in std::iter::once(&session.id).chain(&session.predecessor) {
+        for id in std::iter::once(&session.id).chain(session.predecessors()) {
             let (messages, _) = self.store.messages(id, None, QUEUED_SEEN_MAX).await?;
             for message in messages {
                 self.cancel_for_opt_out(message, now).await?;

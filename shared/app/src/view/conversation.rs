@@ -44,6 +44,9 @@ pub struct ConversationView {
     pub undelivered: usize,
     /// The conversation before it.
     pub predecessor: Option<String>,
+    /// Every conversation before it whose messages belong to its history, the latest first; its
+    /// `predecessor` among them.
+    pub predecessors: Vec<String>,
     /// The conversation after it.
     pub successor: Option<String>,
     /// When it was begun.
@@ -178,6 +181,7 @@ pub fn conversation_view(facts: &ConversationFacts<'_>, now: Timestamp) -> Conve
         tags: Vec::new(),
         undelivered: facts.undelivered,
         predecessor: session.predecessor.as_ref().map(ToString::to_string),
+        predecessors: session.predecessors().map(ToString::to_string).collect(),
         successor: session.alias_of.as_ref().map(ToString::to_string),
         opened_at: session.created_at.rfc3339(),
         last_message_at: facts.newest.and_then(|m| m.id.as_ref()).map(|id| id.at().rfc3339()),

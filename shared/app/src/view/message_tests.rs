@@ -32,6 +32,7 @@ fn message(direction: Direction, phase: Phase) -> Message {
         answered_as: None,
         sent_as: None,
         counts: false,
+        reserved: false,
         refusal: None,
         forwarded: false,
         reply_to: None,

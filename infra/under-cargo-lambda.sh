@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The deployed binaries under cargo-lambda's own Runtime API, so that what passes does not rest on
+# ours alone: infra/under-cargo-lambda.sh
+#
+# Needs cargo-lambda on the PATH (pip install -r infra/requirements-lambda.txt).
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+port=${TRANSOM_RUNTIME_PORT:-19001}
+log=$(mktemp)
+
+cargo lambda watch --only-lambda-apis --invoke-address 127.0.0.1 --invoke-port "$port" >"$log" 2>&1 &
+emulator=$!
+trap 'kill "$emulator" 2>/dev/null || true; rm -f "$log"' EXIT
+
+for _ in $(seq 100); do
+  (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+  kill -0 "$emulator" 2>/dev/null || {
+    echo "cargo lambda watch did not start:" >&2
+    cat "$log" >&2
+    exit 1
+  }
+  sleep 0.1
+done
+
+TRANSOM_RUNTIME_API=http://127.0.0.1:$port cargo test --locked -p transom-tests --test binaries || {
+  echo "what cargo lambda watch said last:" >&2
+  tail -n 20 "$log" >&2
+  exit 1
+}
