@@ -6,7 +6,7 @@ use transom_core::account::Provider;
 use transom_core::content::Content;
 use transom_core::message::{Direction, Fact, FactKind, Origin, Phase, Source, Status, strongest};
 use transom_store::{Message, RefusalRecord};
-use transom_wire::{Concern, UNKNOWN_CODE, explain};
+use transom_wire::{Concern, Explanation, UNKNOWN_CODE, explain};
 use utoipa::ToSchema;
 
 /// What is shown beside a message that the customer forwarded (M141).
@@ -196,6 +196,14 @@ fn attempts(message: &Message) -> Vec<AttemptView> {
         .collect()
 }
 
+/// What is said of an outcome that nobody knows and that no code of the provider explains.
+const OUTCOME_UNKNOWN: Explanation = Explanation {
+    concern: Concern::Outcome,
+    meaning: "the provider's answer did not come, so it may or may not have the message",
+    retryable: false,
+    remedy: "Wait for a status, or look for the message at the provider before sending it again.",
+};
+
 fn failure(message: &Message, provider: Option<Provider>) -> Option<FailureView> {
     if let Some(refusal) = &message.refusal
         && matches!(message.phase, Phase::Refused | Phase::Cancelled)
@@ -228,7 +236,10 @@ fn failed(kind: FactKind, fact: &Fact, provider: Option<Provider>) -> FailureVie
         None => (kind == FactKind::Unknown).then_some("unknown"),
     };
     let explained = provider.zip(code).map(|(provider, code)| explain(provider, code));
-    let explanation = explained.unwrap_or(UNKNOWN_CODE);
+    let explanation = match explained.unwrap_or(UNKNOWN_CODE) {
+        UNKNOWN_CODE if kind == FactKind::Unknown => OUTCOME_UNKNOWN,
+        explanation => explanation,
+    };
     let code = match explanation.concern {
         _ if kind == FactKind::Unknown => "outcome_unknown",
         _ if explanation == UNKNOWN_CODE => "provider_refused",

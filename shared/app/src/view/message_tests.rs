@@ -129,7 +129,9 @@ fn f9_a_failure_stands_until_the_new_attempt_has_evidence() {
 fn an_outcome_that_nobody_knows_says_so() {
     let mut open = message(Direction::Out, Phase::Answered);
     open.facts.insert((1, FactKind::Unknown), fact(100, Some("timeout")));
-    assert_eq!(shown(&open)["failure"]["code"], "outcome_unknown");
+    let failure = &shown(&open)["failure"];
+    assert_eq!(failure["code"], "outcome_unknown");
+    assert_eq!(failure["meaning"], OUTCOME_UNKNOWN.meaning, "no code of the provider's is meant");
     let mut odd = message(Direction::Out, Phase::Answered);
     odd.facts.insert((1, FactKind::Failed), fact(100, Some("999999")));
     assert_eq!(shown(&odd)["failure"]["code"], "provider_refused");
