@@ -128,7 +128,7 @@ fn f9_a_failure_stands_until_the_new_attempt_has_evidence() {
 #[test]
 fn an_outcome_that_nobody_knows_says_so() {
     let mut open = message(Direction::Out, Phase::Answered);
-    open.facts.insert((1, FactKind::Unknown), fact(100, Some("timeout")));
+    open.facts.insert((1, FactKind::Unknown), fact(100, Some("interrupted")));
     let failure = &shown(&open)["failure"];
     assert_eq!(failure["code"], "outcome_unknown");
     assert_eq!(failure["meaning"], OUTCOME_UNKNOWN.meaning, "no code of the provider's is meant");
