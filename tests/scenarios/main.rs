@@ -28,6 +28,7 @@ mod meta;
 mod order;
 mod outcomes;
 mod pace;
+mod rows;
 mod status_permutations;
 mod statuses;
 mod store_limits;

@@ -108,8 +108,8 @@ async fn m13_the_state_is_expiring_before_it_is_expired(provider: Provider) {
     assert_eq!(state().await, "expired");
 }
 
-every_provider!(every_event_is_signed_and_carries_its_id);
-async fn every_event_is_signed_and_carries_its_id(provider: Provider) {
+every_provider!(m100_every_event_is_signed_and_carries_its_id);
+async fn m100_every_event_is_signed_and_carries_its_id(provider: Provider) {
     let world = World::of(provider).await;
     let made = world
         .put(
@@ -134,8 +134,8 @@ async fn every_event_is_signed_and_carries_its_id(provider: Provider) {
     assert_eq!(heard[0].body["data"]["message"]["content"]["text"], "Hello");
 }
 
-every_provider!(a_subscriber_that_fails_is_told_again_with_the_same_id);
-async fn a_subscriber_that_fails_is_told_again_with_the_same_id(provider: Provider) {
+every_provider!(m100_a_subscriber_that_fails_is_told_again_with_the_same_id);
+async fn m100_a_subscriber_that_fails_is_told_again_with_the_same_id(provider: Provider) {
     let world = World::of(provider).await;
     world.subscriber.fail_next(2);
     world.customer_writes("Hello").await;

@@ -149,7 +149,7 @@ fn expected(fixture: &Value, places: &[(&str, &str)]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn m31_every_kind_is_sent_as_each_provider_wants_it() {
+async fn m31_m49_every_kind_is_sent_as_each_provider_wants_it() {
     for provider in Provider::ALL {
         let world = World::of(provider).await;
         let host = FileHost::start().await.unwrap();

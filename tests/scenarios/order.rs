@@ -7,8 +7,8 @@ use transom_core::time::Millis;
 use transom_testkit::world::CUSTOMER;
 use transom_testkit::{Fault, World};
 
-every_provider!(f14_the_sends_of_one_conversation_reach_the_provider_in_order);
-async fn f14_the_sends_of_one_conversation_reach_the_provider_in_order(provider: Provider) {
+every_provider!(m27_f14_the_sends_of_one_conversation_reach_the_provider_in_order);
+async fn m27_f14_the_sends_of_one_conversation_reach_the_provider_in_order(provider: Provider) {
     let world = World::of(provider).await;
     world.customer_writes("Hello").await;
     // Where a user is spared, 90 are enough for the provider to ask for patience.

@@ -72,8 +72,8 @@ async fn f3_a_status_settles_what_a_lost_answer_left_open(provider: Provider) {
     assert_eq!(world.conversation().await["undelivered"], u64::from(!echoed));
 }
 
-every_provider!(f3_statuses_that_race_the_sends_answer_are_joined);
-async fn f3_statuses_that_race_the_sends_answer_are_joined(provider: Provider) {
+every_provider!(m102_f3_statuses_that_race_the_sends_answer_are_joined);
+async fn m102_f3_statuses_that_race_the_sends_answer_are_joined(provider: Provider) {
     let world = World::of(provider).await;
     world.customer_writes("Hello").await;
     // The pretend provider reports as soon as it has the message, beside its answer.

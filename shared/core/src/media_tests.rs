@@ -39,7 +39,7 @@ fn check_refused(provider: Provider, kind: MediaKind, types: &[&str]) {
 }
 
 #[test]
-fn m32_twilios_images_and_stickers() {
+fn m32_d7_twilios_images_and_stickers() {
     let types = ["image/jpeg", "image/jpg", "image/png", "IMAGE/PNG"];
     check_row(Provider::Twilio, MediaKind::Image, &types, 5 * MB);
     check_row(Provider::Twilio, MediaKind::Sticker, &["image/webp"], 5 * MB);

@@ -4,6 +4,7 @@ use crate::account::Provider;
 use crate::code::Code;
 use crate::content::{Content, ContentKind};
 use crate::formatting::Formatting;
+use crate::identity::Phone;
 use crate::interactive::Composing;
 use crate::media::{KB, MB, MediaKind, MediaRule, MediaType};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,8 @@ pub struct Profile {
     /// Whether a preview of a text's first link is asked for, where the provider can be asked
     /// (M40).
     pub link_preview: bool,
+    /// What a sender's own number must begin with, such as `+91`; empty: any country's (M106).
+    pub sender_prefixes: BTreeSet<String>,
     /// The kinds that are sent (M31).
     pub sends: BTreeSet<ContentKind>,
     /// What is taken as each kind of file.
@@ -84,6 +87,10 @@ const WORD_X: &str = "application/vnd.openxmlformats-officedocument.wordprocessi
 const SLIDES_X: &str = "application/vnd.openxmlformats-officedocument.presentationml.presentation";
 const SHEET_X: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
+/// The longest beginning of a number that a profile may ask for, in digits: a calling code and an
+/// area code.
+const PREFIX_DIGITS_MAX: usize = 7;
+
 impl Profile {
     /// The profile of a provider, unchanged.
     #[must_use]
@@ -106,6 +113,7 @@ impl Profile {
             caption_max: 1024,
             formatting: Formatting::Full,
             link_preview: false,
+            sender_prefixes: BTreeSet::new(),
             sends: kinds(&[
                 ContentKind::Text,
                 ContentKind::Image,
@@ -162,6 +170,7 @@ impl Profile {
             caption_max: 1024,
             formatting: Formatting::Full,
             link_preview: false,
+            sender_prefixes: BTreeSet::new(),
             sends: kinds(&[
                 ContentKind::Text,
                 ContentKind::Image,
@@ -214,6 +223,7 @@ impl Profile {
             caption_max: 1024,
             formatting: Formatting::Full,
             link_preview: false,
+            sender_prefixes: BTreeSet::new(),
             sends: kinds(&[
                 ContentKind::Text,
                 ContentKind::Image,
@@ -249,6 +259,17 @@ impl Profile {
             sends_to_user_id: true,
             rate_per_second: 80,
         }
+    }
+
+    /// Why a number cannot be a sender's own, if it cannot (M106).
+    #[must_use]
+    pub fn sender_misfit(&self, number: &Phone) -> Option<String> {
+        let fits = self.sender_prefixes.is_empty()
+            || self.sender_prefixes.iter().any(|prefix| number.as_str().starts_with(prefix));
+        (!fits).then(|| {
+            let prefixes: Vec<&str> = self.sender_prefixes.iter().map(String::as_str).collect();
+            format!("must begin with {}: the account's `profile` says so", prefixes.join(" or "))
+        })
     }
 
     /// The length of `text` in this provider's unit.
@@ -350,6 +371,9 @@ impl Profile {
         profile.formatting = changes.formatting.unwrap_or(profile.formatting);
         profile.link_preview = changes.link_preview.unwrap_or(profile.link_preview);
         profile.template_media = changes.template_media.unwrap_or(profile.template_media);
+        if let Some(prefixes) = &changes.sender_prefixes {
+            profile.sender_prefixes.clone_from(prefixes);
+        }
         if let Some(sends) = &changes.sends {
             profile.sends.clone_from(sends);
         }
@@ -391,6 +415,9 @@ pub struct ProfileChanges {
     /// Whether previews of links are asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_preview: Option<bool>,
+    /// What a sender's own number must begin with: some products take numbers of one country alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_prefixes: Option<BTreeSet<String>>,
     /// The kinds that are sent, all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sends: Option<BTreeSet<ContentKind>>,
@@ -430,6 +457,18 @@ impl ProfileChanges {
             if given.is_some_and(|max| !(1..=TEXT_MAX_MAX).contains(&max)) {
                 return Err(format!("`{name}` must be 1 to {TEXT_MAX_MAX}"));
             }
+        }
+        let calling_code = |prefix: &str| {
+            let digits = prefix.strip_prefix('+').unwrap_or_default();
+            (1..=PREFIX_DIGITS_MAX).contains(&digits.len())
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && !digits.starts_with('0')
+        };
+        let prefixes = self.sender_prefixes.iter().flatten();
+        if let Some(wrong) = prefixes.into_iter().find(|prefix| !calling_code(prefix)) {
+            return Err(format!(
+                "`sender_prefixes`: `{wrong}` is not the beginning of a number, such as `+91`"
+            ));
         }
         let received_only = [ContentKind::Button, ContentKind::List, ContentKind::Unsupported];
         let sends = self.sends.iter().flatten();

@@ -44,7 +44,7 @@ pub struct AccountBody {
     /// What the account changes of its provider's profile; absent fields stay the provider's.
     /// `base` (`twilio`, `gupshup`, `meta`: begin with that one's limits), `text_max`,
     /// `text_unit` (`utf16`, `code_points`), `caption_max`, `formatting` (`full`, `new_lines`),
-    /// `link_preview`, `sends` (a list of kinds), `template_media`, `media` (for each of `image`,
+    /// `link_preview`, `sender_prefixes` (what its senders' numbers must begin with), `sends` (a list of kinds), `template_media`, `media` (for each of `image`,
     /// `video`, `audio`, `document`, `sticker`: `types`, `max_bytes`, `caption`, `filename`).
     #[schema(value_type = Option<Object>)]
     pub profile: Option<ProfileChanges>,

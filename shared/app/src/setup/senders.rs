@@ -313,6 +313,9 @@ fn limit_change(
 
 fn parse(id: &SenderId, body: &SenderBody, account: &Account) -> Result<Sender, Problem> {
     let phone = Phone::parse(&body.phone).map_err(|e| Problem::invalid(format!("`phone` {e}")))?;
+    if let Some(misfit) = account.profile().sender_misfit(&phone) {
+        return Err(Problem::invalid(format!("`phone` {misfit}")));
+    }
     let rate = body.rate_per_second.unwrap_or(account.provider.profile().rate_per_second);
     if !(1..=RATE_MAX).contains(&rate) {
         return Err(Problem::invalid(format!("`rate_per_second` must be 1 to {RATE_MAX}")));
