@@ -29,6 +29,7 @@ mod order;
 mod outcomes;
 mod pace;
 mod rows;
+mod prices;
 mod status_permutations;
 mod statuses;
 mod store_limits;

@@ -17,6 +17,7 @@ mod message_body;
 mod messages;
 mod not_implemented;
 mod openapi;
+mod prices;
 mod problem;
 mod senders;
 mod subscriptions;
@@ -63,6 +64,7 @@ fn calls() -> Vec<Call> {
         subscriptions::calls(),
         deliveries::calls(),
         keys::calls(),
+        prices::calls(),
         messages::calls(),
         conversations::calls(),
         contacts::calls(),

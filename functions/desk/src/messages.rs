@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use transom_app::check::refused_as_read;
 use transom_app::setup::Principal;
 use transom_app::submit::{SendRequest, Submitted};
-use transom_app::view::{CheckView, MessageView};
+use transom_app::view::{CheckView, CostView, MessageView, cost_view};
 use transom_app::{App, AppError, Problem};
 use transom_core::code::Code;
 use transom_core::decide::SentAs;
@@ -111,8 +111,7 @@ struct SubmittedView {
     /// Whether it takes a place of the messaging limit.
     counts_against_limit: bool,
     /// What it will cost, where prices are known.
-    #[schema(value_type = Option<Object>)]
-    cost: Option<()>,
+    cost: Option<CostView>,
     /// What of it the customer will not see, because the provider cannot show it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notices: Vec<String>,
@@ -126,7 +125,7 @@ impl From<Submitted> for SubmittedView {
             status: "queued",
             sent_as: taken.sent_as,
             counts_against_limit: taken.counts,
-            cost: None,
+            cost: cost_view(taken.cost.as_ref()),
             notices: taken.notices,
         }
     }

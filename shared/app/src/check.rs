@@ -5,20 +5,23 @@
 //! see of it stands in `inputs`, the one place to add it.
 
 use crate::limit::LimitLook;
+use crate::price::cost_of;
 use crate::submit::{Considered, SendContext, SendRequest, limit_refusal, refusal_record, unshown};
 use crate::view::{
-    AlternativeView, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView, window_view,
+    AlternativeView, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView, cost_view,
+    window_view,
 };
 use crate::{App, AppError, Problem};
 use transom_core::alternative::{Alternative, Refused, alternatives};
 use transom_core::content::Content;
 use transom_core::decide::{Decision, SentAs};
+use transom_core::money::Money;
 use transom_core::time::Timestamp;
 use transom_core::window::{Channel, Window};
 use transom_store::{RefusalRecord, Session};
 
-/// How many templates are offered at most.
-const TEMPLATES_MAX: usize = 10;
+/// How many alternatives are offered at most.
+const ALTERNATIVES_MAX: usize = 10;
 
 impl App {
     /// Says which rule decides about a message now, from which facts, and what would be allowed
@@ -33,7 +36,7 @@ impl App {
         now: Timestamp,
     ) -> Result<CheckView, AppError> {
         let considered = self.consider(&mut request).await?;
-        let Considered { resolved, context, file } = &considered;
+        let Considered { resolved, context, file, prices } = &considered;
         let session = resolved.session.as_ref();
         let content = &request.content;
         let decision = context.decide(session, &resolved.user, content, file.as_ref(), now);
@@ -47,6 +50,9 @@ impl App {
             }
         };
         let window = session.and_then(Session::window);
+        let template = context.template.as_ref();
+        let cost = sent_as
+            .and_then(|as_what| cost_of(prices.as_ref(), as_what, &resolved.user, template, now));
         Ok(CheckView {
             allowed: refusal.is_none(),
             code: refusal.as_ref().map(|r| r.code),
@@ -61,7 +67,7 @@ impl App {
             alternatives,
             warnings: warnings(window.as_ref(), sent_as, now),
             notices: unshown(&account.profile(), Some(content), request.reply_to.is_some()),
-            cost: None,
+            cost: cost_view(cost.as_ref()),
         })
     }
 
@@ -73,7 +79,7 @@ impl App {
         limit: Option<&LimitLook>,
         now: Timestamp,
     ) -> Result<Vec<AlternativeView>, AppError> {
-        let Considered { resolved, context, file } = considered;
+        let Considered { resolved, context, file, .. } = considered;
         let templates = self.store.templates(&context.account.account.id, None).await?;
         let refused = Refused {
             code: refusal.code,
@@ -85,8 +91,20 @@ impl App {
         let found = context.with_facts(session, &resolved.user, file.as_ref(), now, |facts| {
             alternatives(facts, content, &refused, &templates)
         });
-        let shown = found.into_iter().map(alternative_view);
-        Ok(shown.take(TEMPLATES_MAX).collect())
+        // The cheapest first; what has no price comes after what has one.
+        let mut priced: Vec<_> = found
+            .into_iter()
+            .map(|instead| {
+                let cost = price_of(&instead, considered, content, now);
+                (cost.is_none(), cost, instead)
+            })
+            .collect();
+        priced.sort_by_key(|(unknown, cost, _)| (*unknown, cost.as_ref().map(|c| c.amount)));
+        let shown = priced.into_iter().map(|(_, cost, instead)| AlternativeView {
+            cost: cost_view(cost.as_ref()),
+            ..alternative_view(instead)
+        });
+        Ok(shown.take(ALTERNATIVES_MAX).collect())
     }
 }
 
@@ -195,6 +213,32 @@ fn alternative_view(alternative: Alternative<'_>) -> AlternativeView {
     };
     let (template, language) = template.unzip();
     AlternativeView { kind, detail, template, language, at: at.map(Timestamp::rfc3339), cost: None }
+}
+
+/// What an alternative costs, where a price is known.
+fn price_of(
+    instead: &Alternative<'_>,
+    considered: &Considered,
+    content: &Content,
+    now: Timestamp,
+) -> Option<Money> {
+    let Considered { resolved, context, prices, .. } = considered;
+    let own = context.template.as_ref().filter(|_| content.template().is_some());
+    let (sent_as, template, at) = match instead {
+        Alternative::Text => (SentAs::Session, None, now),
+        Alternative::Template(t) | Alternative::AskConsent(Some(t)) => {
+            let session = resolved.session.as_ref().and_then(Session::window);
+            let open = session.is_some_and(|w| w.is_open(now, Channel::WHATSAPP));
+            (if open { SentAs::Session } else { SentAs::Template }, Some(*t), now)
+        }
+        Alternative::AskConsent(None) => {
+            let session = resolved.session.as_ref().and_then(Session::window);
+            let open = session.is_some_and(|w| w.is_open(now, Channel::WHATSAPP));
+            (if open { SentAs::Session } else { SentAs::Template }, own, now)
+        }
+        Alternative::Wait(at) => (SentAs::Template, own, *at),
+    };
+    cost_of(prices.as_ref(), sent_as, &resolved.user, template, at)
 }
 
 /// A request that was refused before it could be decided upon, such as a recipient that cannot be

@@ -4,6 +4,7 @@
 //! entry is only given back when the table cannot be reached or no time is left.
 
 use crate::limit::holder;
+use crate::price::cost_of;
 use crate::provider::Called;
 use crate::queues::OutboundEntry;
 use crate::submit::{SendContext, limit_refusal, refusal_record};
@@ -12,12 +13,13 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use transom_core::code::Code;
-use transom_core::decide::Decision;
+use transom_core::decide::{Decision, SentAs};
 use transom_core::due::{MessageDue, message_due};
 use transom_core::id::{ConversationId, MessageId};
 use transom_core::identity::User;
 use transom_core::lane::spacing;
 use transom_core::message::{Fact, FactKind, Phase, Source};
+use transom_core::money::Money;
 use transom_core::time::{Millis, Timestamp};
 use transom_store::{
     AnswerNames, BeginCall, ClaimSend, Message, RefusalRecord, Reservation, Session, Updated,
@@ -218,12 +220,18 @@ impl App {
         let claim = self.entropy.text(CLAIM_CHARS);
         let attempt = message.attempt;
         let reserved = message.may_hold_place();
+        // The customer may have written, or the window have closed: it costs what it is sent as.
+        let repriced = match message.sent_as == Some(sent_as) {
+            true => None,
+            false => Some(self.repriced(&context, &user, sent_as, now).await?),
+        };
         let call = BeginCall {
             attempt,
             account: account_id,
             sent_as,
             counts,
             reserved,
+            repriced: repriced.as_ref(),
             claim: &claim,
             now,
         };
@@ -250,10 +258,24 @@ impl App {
         message.sent_as = Some(sent_as);
         message.reserved = reserved && !counts;
         message.counts = counts;
+        if let Some(cost) = repriced {
+            message.cost = cost;
+        }
         // Reading and claiming took differently long for each: the calls themselves are spaced too.
         calls.pass(&self.clock, pause).await;
         let called = self.provider.call(context.account.account.provider, request).await;
         self.record_outcome(&context, &message, called).await
+    }
+
+    async fn repriced(
+        &self,
+        context: &SendContext,
+        user: &User,
+        sent_as: SentAs,
+        now: Timestamp,
+    ) -> Result<Option<Money>, AppError> {
+        let prices = self.prices_for(&context.account, user).await?;
+        Ok(cost_of(prices.as_ref(), sent_as, user, context.template.as_ref(), now))
     }
 
     /// The provider's own id of the message that is answered, where the provider can quote it.

@@ -17,6 +17,7 @@ pub mod limit;
 mod media;
 pub mod notify;
 pub mod outbound;
+mod price;
 pub mod provider;
 pub mod queues;
 pub mod receive;

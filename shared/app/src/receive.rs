@@ -227,6 +227,7 @@ impl App {
             sent_as: None,
             counts: false,
             reserved: false,
+            cost: None,
             refusal: None,
             forwarded: inbound.forwarded,
             reply_to,

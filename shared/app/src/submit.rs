@@ -4,6 +4,7 @@
 use crate::event::Event;
 use crate::identity::new_session;
 use crate::limit::holder;
+use crate::price::cost_of;
 use crate::queues::{OutboundEntry, QueueEntry};
 use crate::{App, AppError, Problem};
 use futures::future::OptionFuture;
@@ -19,6 +20,8 @@ use transom_core::id::{ConversationId, MessageId, SenderId};
 use transom_core::identity::User;
 use transom_core::lane::{Lane, Road, lane};
 use transom_core::message::{Direction, Facts, Origin, Phase, Status};
+use transom_core::money::Money;
+use transom_core::price::PriceList;
 use transom_core::profile::Profile;
 use transom_core::template::Template;
 use transom_core::time::Timestamp;
@@ -79,6 +82,8 @@ pub struct Submitted {
     pub sent_as: SentAs,
     /// Whether it takes a place of the limit.
     pub counts: bool,
+    /// What it will cost, where a price is known.
+    pub cost: Option<Money>,
     /// What of it the customer will not see, where its provider cannot show it.
     pub notices: Vec<String>,
 }
@@ -106,6 +111,8 @@ pub(crate) struct Considered {
     pub(crate) context: SendContext,
     /// Why its file cannot be had.
     pub(crate) file: Option<(Code, String)>,
+    /// The account's prices for this user.
+    pub(crate) prices: Option<PriceList>,
 }
 
 impl SendContext {
@@ -171,11 +178,15 @@ impl App {
         mut request: SendRequest,
         now: Timestamp,
     ) -> Result<Submitted, AppError> {
-        let Considered { resolved, context, file } = self.consider(&mut request).await?;
+        let Considered { resolved, context, file, prices } = self.consider(&mut request).await?;
         let (session, id) = self.place_of(&resolved, request.message.as_ref(), now).await?;
         let decision =
             context.decide(Some(&session), &resolved.user, &request.content, file.as_ref(), now);
-        let message = new_message(&request, &context, &id, &decision, now);
+        let mut message = new_message(&request, &context, &id, &decision, now);
+        message.cost = message.sent_as.and_then(|sent_as| {
+            let template = context.template.as_ref();
+            cost_of(prices.as_ref(), sent_as, &resolved.user, template, now)
+        });
         if session.begun_by.as_deref() == Some(id.sortable()) {
             self.tell_begun(&session).await?;
         }
@@ -198,8 +209,11 @@ impl App {
             self.known_answered(answered, &resolved).await?;
         }
         let profile = context.account.account.profile();
-        let file = self.look_at_file(&profile, &mut request.content).await;
-        Ok(Considered { resolved, context, file })
+        let (file, prices) = futures::join!(
+            self.look_at_file(&profile, &mut request.content),
+            self.prices_for(&context.account, &resolved.user)
+        );
+        Ok(Considered { resolved, context, file, prices: prices? })
     }
 
     /// The place is taken after the message is durable: a crash in between leaves a queued
@@ -268,6 +282,7 @@ impl App {
             conversation: id.conversation(),
             sent_as: message.sent_as.unwrap_or(SentAs::Session),
             counts: message.counts,
+            cost: message.cost.clone(),
             notices: notices(&context.account.account.profile(), &message),
         })
     }
@@ -544,6 +559,7 @@ fn new_message(
         sent_as,
         counts,
         reserved: false,
+        cost: None,
         refusal,
         forwarded: false,
         reply_to: request.reply_to.as_ref().map(ToString::to_string),

@@ -246,9 +246,21 @@ name_type!(
     PortfolioId
 );
 name_type!(
+    /// A price list.
+    PriceListId
+);
+name_type!(
     /// A subscription to events.
     SubscriptionId
 );
+
+impl PriceListId {
+    /// The list of every account that names none.
+    #[must_use]
+    pub fn of_all() -> Self {
+        Self("default".to_owned())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use transom_core::account::{Account, AccountState, Brand, Sender};
 use transom_core::due::Threshold;
-use transom_core::id::{AccountId, BrandId, SenderId, SubscriptionId};
+use transom_core::id::{AccountId, BrandId, PriceListId, SenderId, SubscriptionId};
 use transom_core::identity::Phone;
 use transom_core::template::Template;
 use transom_core::time::Timestamp;
@@ -26,8 +26,19 @@ pub struct AccountRecord {
     /// Where its provider's API is, when not the provider's own host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_base_url: Option<String>,
+    /// Its price list, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<PriceListId>,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl AccountRecord {
+    /// The price list that its messages are priced by: `default` unless it names another.
+    #[must_use]
+    pub fn price_list(&self) -> PriceListId {
+        self.prices.clone().unwrap_or_else(PriceListId::of_all)
+    }
 }
 
 /// A sender with its settings.

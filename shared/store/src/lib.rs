@@ -22,6 +22,7 @@ mod keyed;
 mod limits;
 mod messages;
 mod meter;
+mod prices;
 mod seal;
 mod sessions;
 mod transact;

@@ -10,6 +10,7 @@ use transom_core::decide::SentAs;
 use transom_core::id::{AccountId, ConversationId, MessageId, SenderId};
 use transom_core::identity::Phone;
 use transom_core::message::{Direction, Fact, FactKind, Facts, Origin, Phase, Status, shown};
+use transom_core::money::Money;
 use transom_core::time::Timestamp;
 
 /// The largest body, in bytes of JSON, that stands in the message's own item.
@@ -92,6 +93,9 @@ pub struct Message {
     /// Whether it may hold a place although it does not count: it counted once, or was about to.
     #[serde(rename = "rs", default, skip_serializing_if = "std::ops::Not::not")]
     pub reserved: bool,
+    /// What it was expected to cost when it was taken; `None` where no price was known.
+    #[serde(rename = "co", default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
     /// Why a rule refused it.
     #[serde(rename = "rf", default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RefusalRecord>,
@@ -151,6 +155,8 @@ pub struct BeginCall<'a> {
     pub counts: bool,
     /// Whether it may hold one all the same, to be given back after this.
     pub reserved: bool,
+    /// What it costs as that, where it is sent as something else than was decided at first.
+    pub repriced: Option<&'a Option<Money>>,
     /// A name of this one beginning, different each time.
     pub claim: &'a str,
     /// When.
@@ -382,7 +388,7 @@ impl Store {
         id: &MessageId,
         call: &BeginCall<'_>,
     ) -> Result<ClaimSend, StoreError> {
-        let BeginCall { attempt, account, sent_as, counts, reserved, claim, now } = *call;
+        let BeginCall { attempt, account, sent_as, counts, reserved, repriced, claim, now } = *call;
         let mut expression = Expression::default()
             .set("ph = :sending")
             .set("cl = :now")
@@ -406,6 +412,13 @@ impl Store {
                 .set("rs = :rs")
                 .value(":rs", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
         }
+        let expression = match repriced {
+            None => expression,
+            Some(None) => expression.remove("co"),
+            Some(Some(cost)) => {
+                expression.set("co = :cost").value(":cost", encode_value("message", cost)?)
+            }
+        };
         match self.update_message(id, expression).await? {
             Conditional::Done(_) => Ok(ClaimSend::Claimed),
             Conditional::Failed(None) => Ok(ClaimSend::Lost(None)),

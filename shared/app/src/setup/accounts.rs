@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use transom_core::account::{Account, AccountState, Provider};
 use transom_core::code::Code;
 use transom_core::event::{Cause, EventKind};
-use transom_core::id::{AccountId, PortfolioId};
+use transom_core::id::{AccountId, PortfolioId, PriceListId};
 use transom_core::profile::ProfileChanges;
 use transom_core::template::Category;
 use transom_core::time::Timestamp;
@@ -48,6 +48,8 @@ pub struct AccountBody {
     /// `video`, `audio`, `document`, `sticker`: `types`, `max_bytes`, `caption`, `filename`).
     #[schema(value_type = Option<Object>)]
     pub profile: Option<ProfileChanges>,
+    /// Its price list; `default` when absent.
+    pub prices: Option<String>,
     /// The provider's sandbox. Not implemented yet.
     pub sandbox: Option<bool>,
 }
@@ -80,6 +82,8 @@ pub struct AccountView {
     /// What it changes of its provider's profile.
     #[schema(value_type = Option<Object>)]
     pub profile: Option<ProfileChanges>,
+    /// Its price list.
+    pub prices: String,
     /// When it was last changed.
     pub updated_at: String,
 }
@@ -104,6 +108,7 @@ impl From<&AccountRecord> for AccountView {
             api_base_url: record.api_base_url.clone(),
             template_categories: account.template_categories.clone(),
             profile: account.profile.clone(),
+            prices: record.price_list().to_string(),
             updated_at: record.updated_at.rfc3339(),
         }
     }
@@ -148,7 +153,9 @@ impl App {
             id,
         };
         let credentials = self.seal_credentials(&account, body, known.as_ref())?;
-        let record = AccountRecord { account, credentials, api_base_url, updated_at: now };
+        let prices = body.prices.as_deref().map(PriceListId::parse).transpose();
+        let prices = name("prices", prices)?;
+        let record = AccountRecord { account, credentials, api_base_url, prices, updated_at: now };
         if self.store.put_account(&record).await? == Updated::Changed {
             return Err(contended("account"));
         }

@@ -7,6 +7,7 @@
 mod accounts;
 mod brands;
 mod keys;
+mod prices;
 mod senders;
 mod settings;
 mod subscriptions;
@@ -15,6 +16,7 @@ mod templates;
 pub use accounts::{AccountBody, AccountView, Removal};
 pub use brands::{BrandBody, BrandView};
 pub use keys::{KeyBody, KeyView, NewKeyView, Principal};
+pub use prices::{PriceBody, PriceListBody, PriceListView};
 pub use senders::{HealthView, SenderBody, SenderView};
 pub use settings::{SettingsBody, SettingsView, ThresholdBody};
 pub use subscriptions::{SubscriptionBody, SubscriptionView};

@@ -1,6 +1,6 @@
 //! What would become of a message, as callers read it.
 
-use super::WindowView;
+use super::{CostView, WindowView};
 use crate::error::Problem;
 use serde::Serialize;
 use transom_core::account::AccountState;
@@ -45,8 +45,7 @@ pub struct CheckView {
     /// What of it the customer would not see, because the provider cannot show it.
     pub notices: Vec<String>,
     /// What it would cost; `null` where no price is known.
-    #[schema(value_type = Option<Object>)]
-    pub cost: Option<()>,
+    pub cost: Option<CostView>,
 }
 
 /// The facts of a decision.
@@ -129,8 +128,7 @@ pub struct AlternativeView {
     /// From when on.
     pub at: Option<String>,
     /// What it would cost; `null` where no price is known.
-    #[schema(value_type = Option<Object>)]
-    pub cost: Option<()>,
+    pub cost: Option<CostView>,
 }
 
 /// Something that may yet go wrong.

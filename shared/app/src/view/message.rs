@@ -1,5 +1,6 @@
 //! A message as callers read it.
 
+use super::{CostView, cost_view};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use transom_core::account::Provider;
@@ -44,6 +45,8 @@ pub struct MessageView {
     pub failure: Option<FailureView>,
     /// Every provider call.
     pub attempts: Vec<AttemptView>,
+    /// What it was expected to cost when it was taken; `null` where no price was known.
+    pub cost: Option<CostView>,
     /// When it was sent: by the customer, or by whoever submitted it. Lists are sorted by this.
     pub sent_at: String,
     /// When it reached this service.
@@ -134,6 +137,7 @@ pub fn message_view(message: &Message, provider: impl Into<Option<Provider>>) ->
         statuses: statuses(message),
         failure: failure(message, provider.into()),
         attempts: attempts(message),
+        cost: cost_view(message.cost.as_ref()),
         sent_at: id.map_or(message.received_at, |id| id.at()).rfc3339(),
         received_at: message.received_at.rfc3339(),
         forwarded: message.forwarded,

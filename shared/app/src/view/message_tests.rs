@@ -33,6 +33,7 @@ fn message(direction: Direction, phase: Phase) -> Message {
         sent_as: None,
         counts: false,
         reserved: false,
+        cost: None,
         refusal: None,
         forwarded: false,
         reply_to: None,

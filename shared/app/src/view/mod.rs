@@ -4,6 +4,7 @@
 mod check;
 mod conversation;
 mod message;
+mod money;
 mod problem;
 
 pub use check::{AlternativeView, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView};
@@ -14,6 +15,7 @@ pub use conversation::{
 pub use message::{
     AttemptView, FORWARDED_NOTICE, FailureView, MessageView, StatusView, message_view,
 };
+pub use money::{CostView, cost_view};
 pub use problem::ProblemView;
 
 use serde::Serialize;
