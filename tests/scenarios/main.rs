@@ -22,6 +22,7 @@ mod inbound;
 mod kinds;
 mod limit_model;
 mod limits;
+mod logs;
 mod main_road;
 mod media_out;
 mod meta;

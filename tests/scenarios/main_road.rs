@@ -183,8 +183,8 @@ async fn m4_m20_a_window_takes_any_number_of_replies_whatever_the_limit(provider
     assert_eq!(world.sandbox().outbox().len(), 40);
 }
 
-every_provider!(m10_u13_each_number_has_its_own_windows);
-async fn m10_u13_each_number_has_its_own_windows(provider: Provider) {
+every_provider!(m10_u13_f17_each_number_has_its_own_windows);
+async fn m10_u13_f17_each_number_has_its_own_windows(provider: Provider) {
     let world = World::of(provider).await;
     let other = transom_testkit::world::sender_body("+14155238887");
     assert!(world.put("/v1/senders/sales", other).await.status < 300);

@@ -100,7 +100,7 @@ fn throttling_tells_how_long() {
 }
 
 #[test]
-fn f9_doubt_is_unknown() {
+fn f5_doubt_is_unknown() {
     for status in [100, 301, 302, 408, 500, 502, 503, 504, 599, 700] {
         assert_eq!(answer(status, ""), unknown(&format!("http_{status}")));
         assert_eq!(answer(status, SUBMITTED), unknown(&format!("http_{status}")));

@@ -143,7 +143,7 @@ fn refusals_without_a_code_are_named_by_their_status() {
 }
 
 #[test]
-fn f9_doubt_is_unknown() {
+fn f5_doubt_is_unknown() {
     for status in [100, 301, 302, 408, 500, 502, 503, 504, 599, 700] {
         assert_eq!(answer(status, ""), unknown(&format!("http_{status}")));
         assert_eq!(answer(status, "<html>"), unknown(&format!("http_{status}")));

@@ -25,7 +25,7 @@ fn check(secret: &str, signature: Option<&str>, body: &[u8]) -> Result<(), Forge
 }
 
 #[test]
-fn f1_the_published_vector_of_the_hmac_passes() {
+fn f13_the_published_vector_of_the_hmac_passes() {
     let body = b"what do ya want for nothing?";
     let claimed = format!("sha256={JEFE}");
     assert_eq!(check("Jefe", Some(&claimed), body), Ok(()));
