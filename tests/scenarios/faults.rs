@@ -41,6 +41,21 @@ async fn a_message_between_the_sweeps_read_and_write_is_not_silenced(provider: P
     assert_eq!(world.subscriber.of("window.expired").len(), 1);
 }
 
+every_provider!(a_beginning_whose_answer_was_lost_is_told);
+/// The SDK repeats a call whose answer was lost: that it had taken effect must not hide that this
+/// message began the conversation.
+async fn a_beginning_whose_answer_was_lost_is_told(provider: Provider) {
+    for call in 0..3 {
+        let world = World::of(provider).await;
+        world.opt_in(CUSTOMER).await;
+        world.inject(Script::new().on("Desk", "UpdateItem", call, 1, WireFault::LoseAnswer));
+        assert_eq!(world.send_template(CUSTOMER).await.status, 202);
+        world.house.faults().set(None);
+        world.settle().await;
+        assert_eq!(world.subscriber.of("conversation.opened").len(), 1, "{call}");
+    }
+}
+
 every_provider!(what_follows_from_an_answer_is_resumed_by_the_sweep);
 /// The function dies after the answer is durable and before what follows from it: the sweep takes
 /// those steps.

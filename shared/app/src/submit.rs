@@ -418,6 +418,9 @@ impl App {
                 let by = id.sortable();
                 if self.store.show_in_inbox(&session, by, now).await? == Updated::Done {
                     session.begun_by.get_or_insert_with(|| by.to_owned());
+                } else if let Some(stands) = self.store.session(&session.id).await? {
+                    // Another began it, or this one did and its answer was lost on the way.
+                    session = stands;
                 }
             }
             return Ok(session);
