@@ -62,10 +62,11 @@ pub fn render(
         }
         Content::Location { latitude, longitude, name, address } => {
             let place = format!("{latitude},{longitude}");
-            let label = name.as_deref().or(address.as_deref());
-            // Twilio wants a body beside the place.
-            form.append_pair("Body", label.unwrap_or(&place));
-            let label = label.map(|label| format!("|{label}")).unwrap_or_default();
+            // Twilio wants a body beside the place: what it is called. The label is the line below.
+            let title = name.as_deref().or(address.as_deref());
+            form.append_pair("Body", title.unwrap_or(&place));
+            let below = address.as_deref().filter(|_| name.is_some());
+            let label = below.map(|label| format!("|{label}")).unwrap_or_default();
             form.append_pair("PersistentAction", &format!("geo:{place}{label}"));
         }
         Content::Button { .. } | Content::List { .. } | Content::Unsupported { .. } => {
