@@ -9,6 +9,7 @@
 mod blocked;
 mod broken;
 mod check;
+mod consent;
 mod contract;
 mod cost;
 mod crash;

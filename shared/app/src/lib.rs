@@ -29,6 +29,7 @@ pub mod sweep;
 pub mod unattached;
 pub mod view;
 pub mod webhook;
+mod words;
 
 pub use clock::Clock;
 pub use entropy::Entropy;

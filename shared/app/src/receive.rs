@@ -5,10 +5,12 @@ use crate::event::Event;
 use crate::identity::{Thread, new_session};
 use crate::record_status::SEARCHED_MAX;
 use crate::view;
+use crate::words::word_of;
 use crate::{App, AppError};
 use futures::stream::StreamExt;
 use serde_json::json;
 use transom_core::account::AccountState;
+use transom_core::consent::Consent;
 use transom_core::content::Content;
 use transom_core::due::next_visit;
 use transom_core::event::{Cause, EventKind};
@@ -57,8 +59,19 @@ impl App {
         };
         let Some(user) = named(&messages) else { return Ok(()) };
         for _ in 0..ROUNDS_MAX {
-            let thread = self.thread(&sender, user, now).await?;
-            let stored = self.store_all(account, &sender, &thread, &messages, now).await?;
+            let mut thread = self.thread(&sender, user, now).await?;
+            let places = self.places(account, &sender, &thread, &messages, now).await?;
+            let said = places.iter().zip(&messages);
+            let words: Vec<Consent> =
+                said.filter_map(|(place, inbound)| word_of(&sender, inbound, place.at)).collect();
+            if !words.is_empty() {
+                // None: the conversation became an alias meanwhile; the same steps at its target.
+                let Some(session) = self.take_words(&sender, &thread, &words, now).await? else {
+                    continue;
+                };
+                thread.session = Some(session);
+            }
+            let stored = self.store_all(account, &sender, places, &messages, now).await?;
             let merged = self.merge_into_session(&sender, &thread, &messages, &stored, now).await?;
             // None: the conversation became an alias meanwhile; the same steps at its target.
             let Some(session) = merged else { continue };
@@ -73,19 +86,36 @@ impl App {
         Err(StoreError::Contended { operation: "receive a message" }.into())
     }
 
-    /// Stores each message, oldest first; a redelivered one is what stands there.
-    async fn store_all(
+    /// Where and when each message belongs.
+    async fn places(
         &self,
         account: &AccountRecord,
         sender: &SenderRecord,
         thread: &Thread,
         messages: &[Inbound],
         now: Timestamp,
-    ) -> Result<Vec<(Place, Message)>, AppError> {
+    ) -> Result<Vec<Place>, AppError> {
         let mut work = Vec::with_capacity(messages.len());
         for inbound in messages {
+            work.push(self.place(account, sender, thread, inbound, now));
+        }
+        let places: Vec<Result<Place, AppError>> =
+            futures::stream::iter(work).buffered(CONCURRENT).collect().await;
+        places.into_iter().collect()
+    }
+
+    /// Stores each message, oldest first; a redelivered one is what stands there.
+    async fn store_all(
+        &self,
+        account: &AccountRecord,
+        sender: &SenderRecord,
+        places: Vec<Place>,
+        messages: &[Inbound],
+        now: Timestamp,
+    ) -> Result<Vec<(Place, Message)>, AppError> {
+        let mut work = Vec::with_capacity(messages.len());
+        for (place, inbound) in places.into_iter().zip(messages) {
             work.push(async move {
-                let place = self.place(account, sender, thread, inbound, now).await?;
                 let message = self.store_message(account, sender, inbound, &place, now).await?;
                 Ok::<_, AppError>((place, message))
             });
@@ -97,7 +127,7 @@ impl App {
 
     /// The sender that may receive, or why none may (M137). Routed by what the payload says, not
     /// by the URL (F17).
-    async fn receiving_sender(
+    pub(crate) async fn receiving_sender(
         &self,
         account: &AccountRecord,
         business: &Business,

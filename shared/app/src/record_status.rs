@@ -254,11 +254,14 @@ impl App {
         let code = fact.code.as_deref().unwrap_or_default();
         let explanation = transom_wire::explain(account.account.provider, code);
         let happened = may_have_happened(&after.facts, reference.attempt);
+        // The call's own time, not the answer's: what the customer said in between counts. Of an
+        // earlier attempt's call only the message's time is known to be before it.
+        let newest = after.claimed_at.filter(|_| reference.attempt == after.attempt);
+        let called_at = newest.unwrap_or_else(|| id.at());
+        if transom_wire::ends_consent(account.account.provider, code) && !happened {
+            self.consent_ended(&id.conversation(), called_at, now).await?;
+        }
         if explanation.concern == Concern::Window && !happened {
-            // The call's own time, not the answer's: a message that came in between reopens. Of an
-            // earlier attempt's call only the message's time is known to be before it.
-            let newest = after.claimed_at.filter(|_| reference.attempt == after.attempt);
-            let called_at = newest.unwrap_or_else(|| id.at());
             let (conversation, _) = self.follow_conversation(&id.conversation()).await?;
             self.store.refuse_window(&conversation, called_at, now).await?;
         }

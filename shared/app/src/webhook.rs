@@ -145,6 +145,7 @@ impl App {
         let began = self.clock.now();
         let mut customers: BTreeMap<String, Vec<Inbound>> = BTreeMap::new();
         let mut statuses = Vec::new();
+        let mut consents = Vec::new();
         let mut others = BTreeSet::new();
         for item in items {
             match item {
@@ -154,6 +155,7 @@ impl App {
                     customers.entry(key).or_default().push(*inbound);
                 }
                 Item::Status(update) => statuses.push(update),
+                Item::Consent(told) => consents.push(*told),
                 // Of two that are the same in all that is kept, one is written.
                 Item::Other { kind, raw } => {
                     others.insert((kind, raw));
@@ -166,6 +168,11 @@ impl App {
         }
         // Whatever fails, the rest is stored; the provider's repeat brings what failed.
         let messages = all_of(messages).await;
+        let mut words = Vec::with_capacity(consents.len());
+        for told in consents {
+            words.push(self.in_time(began, self.take_consent(account, told, now)));
+        }
+        let words = all_of(words).await;
         let mut facts = Vec::with_capacity(statuses.len());
         for update in statuses {
             facts.push(self.in_time(began, self.record_status(account, update, now)));
@@ -176,7 +183,7 @@ impl App {
             kept.push(self.in_time(began, self.keep_unsupported(account, other, now)));
         }
         let kept = all_of(kept).await;
-        messages.and(facts).and(kept)
+        messages.and(words).and(facts).and(kept)
     }
 
     /// Does not begin what cannot be finished before the function ends: the provider posts the

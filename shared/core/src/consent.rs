@@ -1,6 +1,6 @@
 //! Consent (M71-M80): three states, merged by the time they were given.
 
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Whether a user agreed to be written to first (M72). Neither `Unknown` nor `Out` permits it.
@@ -26,9 +26,34 @@ pub struct Consent {
     /// Where it came from: `qr`, `url`, `widget`, `chat`, `sms`, `import`, … (M73).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The entry point that it came through, where it came through one (M74-M76).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_point: Option<String>,
 }
 
+/// The source of a word that the customer wrote.
+pub const KEYWORD: &str = "keyword";
+/// The source of a word that the provider tells of its own knowledge: the customer stopped or
+/// resumed there.
+pub const PROVIDER: &str = "provider";
+
 impl Consent {
+    /// A word, as it was said somewhere.
+    #[must_use]
+    pub fn new(state: OptIn, at: Timestamp, source: Option<String>) -> Self {
+        Self { state, at, source, entry_point: None }
+    }
+
+    /// A refusal that the customer sent at `at`, where that may be a time in whole seconds: it
+    /// counts to the end of its second, so that nothing of the same second outweighs it by a
+    /// fraction that nobody told.
+    #[must_use]
+    pub fn refused(at: Timestamp, source: &str) -> Self {
+        let told_in_seconds = at.as_millis().checked_rem(1000) == Some(0);
+        let at = if told_in_seconds { at.plus(Millis::new(999)) } else { at };
+        Self::new(OptIn::Out, at, Some(source.to_owned()))
+    }
+
     /// Whether `new` replaces what is known: the later word counts, and of two words of one
     /// instant the refusal, so that any order of arrival ends in the same state.
     #[must_use]
@@ -50,8 +75,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn m80_a_refusal_in_whole_seconds_counts_to_the_end_of_its_second() {
+        let at = Timestamp::from_millis;
+        let agreed = Consent::new(OptIn::In, at(5_500), None);
+        assert!(agreed.is_replaced_by(&Consent::refused(at(5_000), KEYWORD)));
+        assert!(!agreed.is_replaced_by(&Consent::refused(at(4_000), KEYWORD)));
+        assert!(!agreed.is_replaced_by(&Consent::refused(at(5_499), KEYWORD)), "told exactly");
+        let again = Consent::new(OptIn::In, at(6_000), None);
+        assert!(Consent::refused(at(5_000), KEYWORD).is_replaced_by(&again));
+    }
+
+    #[test]
     fn m72_the_later_word_counts_in_any_order() {
-        let word = |state, ms| Consent { state, at: Timestamp::from_millis(ms), source: None };
+        let word = |state, ms| Consent::new(state, Timestamp::from_millis(ms), None);
         let words =
             [word(OptIn::In, 1), word(OptIn::Out, 5), word(OptIn::In, 5), word(OptIn::In, 3)];
         for skip in 0..words.len() {

@@ -61,7 +61,7 @@ fn case() -> Case {
         }),
         conversation_brand: Some(BrandId::parse("acme").unwrap()),
         user: User::Phone(Phone::parse("+919876543210").unwrap()),
-        consent: Consent { state: OptIn::In, at: Timestamp::ZERO, source: None },
+        consent: Consent::new(OptIn::In, Timestamp::ZERO, None),
         window: Some(opened_at(0)),
         template: Some(Template {
             name: "order".into(),

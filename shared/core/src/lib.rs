@@ -37,6 +37,7 @@ pub mod formatting;
 pub mod id;
 pub mod identity;
 pub mod interactive;
+pub mod keywords;
 pub mod lane;
 pub mod limit;
 pub mod media;

@@ -13,6 +13,7 @@ use transom_core::account::{Account, AccountState, Brand, Sender};
 use transom_core::due::Threshold;
 use transom_core::id::{AccountId, BrandId, PriceListId, SenderId, SubscriptionId};
 use transom_core::identity::Phone;
+use transom_core::keywords::Keywords;
 use transom_core::template::Template;
 use transom_core::time::Timestamp;
 
@@ -48,6 +49,9 @@ pub struct SenderRecord {
     pub sender: Sender,
     /// Who is warned before a window closes, and when.
     pub expiring: Vec<Threshold>,
+    /// The words by which customers opt out and in, beside those of every sender.
+    #[serde(default, skip_serializing_if = "Keywords::is_empty")]
+    pub keywords: Keywords,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }

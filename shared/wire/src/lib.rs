@@ -129,6 +129,8 @@ pub enum Item {
     Message(Box<Inbound>),
     /// Something became known about a message that was sent.
     Status(StatusUpdate),
+    /// A user's word on being written to, as the provider itself took it.
+    Consent(Box<ConsentUpdate>),
     /// What belongs to no message of a conversation: an event of the account, or what cannot be
     /// read. Kept by its name and fields (F6).
     Other {
@@ -217,6 +219,23 @@ pub struct StatusUpdate {
     pub at: Option<Timestamp>,
     /// The provider's code, for a failure.
     pub code: Option<String>,
+}
+
+/// A user's word on being written to, told by the provider: he stopped or resumed there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConsentUpdate {
+    /// Which of the business's numbers it concerns.
+    pub business: Business,
+    /// Who said it.
+    pub user: User,
+    /// Whether he agrees.
+    pub agrees: bool,
+    /// When, where told.
+    pub at: Option<Timestamp>,
+    /// What the provider calls it, should it belong to no sender of ours.
+    pub kind: String,
+    /// Its fields, for the same case.
+    pub raw: BTreeMap<String, String>,
 }
 
 /// What is to be sent.
@@ -470,6 +489,18 @@ pub fn explain(provider: Provider, code: &str) -> Explanation {
         Provider::Twilio => twilio::explain(code),
         Provider::Gupshup => gupshup::explain(code),
         Provider::Meta => meta::explain(code),
+    }
+}
+
+/// Whether a code says that the user does not want to be written to, so that his consent has ended
+/// whatever we know of it (peers E13).
+#[must_use]
+pub fn ends_consent(provider: Provider, code: &str) -> bool {
+    match provider {
+        Provider::Twilio => code == twilio::OPTED_OUT,
+        // Meta's codes pass through Gupshup unchanged.
+        Provider::Gupshup => code == gupshup::OPTED_OUT || code == meta::OPTED_OUT,
+        Provider::Meta => code == meta::OPTED_OUT,
     }
 }
 

@@ -197,7 +197,7 @@ impl App {
         at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<ContactDetail, AppError> {
-        let word = Consent { state: OptIn::In, at: said_at(at, now)?, source };
+        let word = Consent::new(OptIn::In, said_at(at, now)?, source);
         self.take_word(sender, contact, word, now).await
     }
 
@@ -214,7 +214,7 @@ impl App {
         at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<ContactDetail, AppError> {
-        let mut word = Consent { state: OptIn::Out, at: said_at(at, now)?, source };
+        let mut word = Consent::new(OptIn::Out, said_at(at, now)?, source);
         if at.is_none() {
             // Said now: no other clock's idea of now may outweigh it.
             let known = self.contact_session(sender, contact).await.map(|s| s.consent.at);

@@ -12,6 +12,7 @@ use transom_core::due::Threshold;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::{AccountId, BrandId, SenderId};
 use transom_core::identity::Phone;
+use transom_core::keywords::Keywords;
 use transom_core::time::Timestamp;
 use transom_store::{SenderRecord, Updated};
 use utoipa::ToSchema;
@@ -152,12 +153,14 @@ impl App {
                 check_phone(known, &sender)?;
                 sender.restricted_until = known.sender.restricted_until;
             }
-            let ladder = known.as_ref().map(|k| k.expiring.clone());
-            let record = SenderRecord {
+            let mut record = known.clone().unwrap_or_else(|| SenderRecord {
                 sender: sender.clone(),
-                expiring: ladder.unwrap_or_else(Threshold::default_ladder),
+                expiring: Threshold::default_ladder(),
+                keywords: Keywords::default(),
                 updated_at: now,
-            };
+            });
+            record.sender = sender.clone();
+            record.updated_at = now;
             if self.store.put_sender(&record, owner.as_ref()).await? == Updated::Done {
                 return self.tell_sender(&record, known.as_ref(), now).await;
             }

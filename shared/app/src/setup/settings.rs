@@ -1,10 +1,12 @@
 //! A sender's settings.
 
+use super::keywords::KeywordsBody;
 use super::{contended, not_yet};
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use transom_core::due::Threshold;
+use transom_core::keywords::Keywords;
 use transom_core::time::Timestamp;
 use transom_store::{SenderRecord, Updated};
 use utoipa::ToSchema;
@@ -23,6 +25,9 @@ const WARNED: [&str; 4] = ["agent", "queue", "supervisor", "on_call"];
 pub struct SettingsBody {
     /// Who is warned before a window closes; by default the agent, two hours before.
     pub expiring: Option<Vec<ThresholdBody>>,
+    /// Words by which customers opt out and in, beside those that every sender knows (`STOP`,
+    /// `START` and their like in many languages).
+    pub keywords: Option<KeywordsBody>,
     /// Not implemented yet.
     pub greeting: Option<Value>,
     /// Not implemented yet.
@@ -37,8 +42,6 @@ pub struct SettingsBody {
     pub nudge: Option<Value>,
     /// Not implemented yet.
     pub reattach: Option<Value>,
-    /// Not implemented yet.
-    pub keywords: Option<Value>,
     /// Not implemented yet.
     pub opt_in_prompt: Option<Value>,
     /// Not implemented yet.
@@ -70,12 +73,17 @@ pub struct ThresholdBody {
 pub struct SettingsView {
     /// Who is warned before a window closes.
     pub expiring: Vec<ThresholdBody>,
+    /// The words that this sender adds to those of every sender.
+    pub keywords: KeywordsBody,
 }
 
 impl From<&SenderRecord> for SettingsView {
     fn from(record: &SenderRecord) -> Self {
         let shown = |t: &Threshold| ThresholdBody { before_s: t.before_s, to: t.to.clone() };
-        Self { expiring: record.expiring.iter().map(shown).collect() }
+        Self {
+            expiring: record.expiring.iter().map(shown).collect(),
+            keywords: KeywordsBody::from(&record.keywords),
+        }
     }
 }
 
@@ -89,7 +97,6 @@ impl SettingsBody {
             ("calendar", &self.calendar),
             ("nudge", &self.nudge),
             ("reattach", &self.reattach),
-            ("keywords", &self.keywords),
             ("opt_in_prompt", &self.opt_in_prompt),
             ("hold", &self.hold),
             ("unconfirmed_after_s", &self.unconfirmed_after_s),
@@ -123,6 +130,10 @@ impl App {
         record.expiring = match &body.expiring {
             Some(given) => ladder(given)?,
             None => Threshold::default_ladder(),
+        };
+        record.keywords = match &body.keywords {
+            Some(given) => given.read()?,
+            None => Keywords::default(),
         };
         record.updated_at = now;
         // Only while the number is still its own.

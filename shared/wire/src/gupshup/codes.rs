@@ -20,6 +20,9 @@ const CODE_CHARS_MAX: usize = 32;
 const RETRYABLE: bool = true;
 const FINAL: bool = false;
 
+/// The number opted out, in the checks that Gupshup made of old.
+pub(crate) const OPTED_OUT: &str = "1012";
+
 /// Every known code with its explanation. Texts in place of numbers are ours, for failures that
 /// Gupshup gave no number.
 pub const KNOWN_CODES: &[(&str, Explanation)] = &[

@@ -15,10 +15,12 @@ mod message_body;
 mod parse;
 mod party;
 mod render;
+mod user_event;
 mod v3;
 mod verify;
 
 pub use classify::classify;
+pub(crate) use codes::OPTED_OUT;
 pub use codes::{KNOWN_CODES, explain};
 pub use credentials::CREDENTIALS;
 pub(crate) use credentials::credentials;

@@ -1,6 +1,6 @@
 //! A webhook's meaning: which version it is, and which kind.
 
-use super::{event, json, message, v3};
+use super::{event, json, message, user_event, v3};
 use crate::{Item, Unparsable, Webhook};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -18,10 +18,15 @@ pub fn parse(webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
     if v3::is_envelope(&envelope) {
         return Ok(v3::read(&envelope));
     }
+    let detail = detail(&envelope);
     let item = match json::text(&envelope, "type").as_deref() {
         Some("message") => message::read(&envelope),
         Some("message-event") => event::read(&envelope),
-        Some(kind) => other(kind, detail(&envelope).as_deref(), &envelope),
+        Some("user-event") => user_event::read(&envelope, detail.as_deref()),
+        Some("preference-event") => {
+            return Ok(user_event::preferences(&envelope, detail.as_deref()));
+        }
+        Some(kind) => other(kind, detail.as_deref(), &envelope),
         // The bot callbacks of old name no kind; they are messages.
         None if message::is_named(&envelope) => message::read(&envelope),
         None => other("webhook", None, &envelope),

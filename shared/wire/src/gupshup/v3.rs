@@ -57,6 +57,10 @@ fn read_change(app: Option<&str>, change: &Value, items: &mut Vec<Item>) {
             other(field, Some(&format!("error:{code}")), error)
         }));
     }
+    if field == meta::PREFERENCES {
+        let app = app.and_then(party::app);
+        items.extend(meta::preferences(value, app.as_ref()));
+    }
     if items.len() == before {
         items.push(other(field, None, change));
     }

@@ -13,6 +13,9 @@ pub(super) const UNTOLD: &str = "unknown";
 /// The longest text that is taken for a code, in characters.
 const CODE_CHARS_MAX: usize = 32;
 
+/// The user stopped what this business sends him.
+pub(crate) const OPTED_OUT: &str = "131050";
+
 /// Every known code with its explanation. Texts in place of numbers are ours, for failures that
 /// Meta gave no number. Codes that Meta documents as a range stand in no row: see [`explain`].
 pub const KNOWN_CODES: &[(&str, Explanation)] = &[

@@ -14,6 +14,7 @@ mod explanations;
 mod json;
 mod message;
 mod parse;
+mod preference;
 mod render;
 mod status;
 mod verify;
@@ -26,4 +27,6 @@ pub use parse::parse;
 pub use render::render;
 pub use verify::{handshake, sign, verify};
 
+pub(crate) use codes::OPTED_OUT;
 pub(crate) use parse::messages;
+pub(crate) use preference::{FIELD as PREFERENCES, preferences};

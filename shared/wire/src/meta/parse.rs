@@ -3,6 +3,7 @@
 use super::envelope::Envelope;
 use super::json::{self, elements};
 use super::message::message;
+use super::preference::{FIELD as PREFERENCES, preferences};
 use super::status::status;
 use crate::{Item, Unparsable, Webhook};
 use serde_json::Value;
@@ -12,7 +13,7 @@ pub(super) const BODY_BYTES_MAX: usize = 4 << 20;
 /// The object of every webhook for WhatsApp.
 const OBJECT: &str = "whatsapp_business_account";
 /// The lists of which each element is an event of its own, in changes other than `messages`.
-const LISTS: &[&str] = &["message_echoes", "user_preferences", "calls", "messages", "statuses"];
+const LISTS: &[&str] = &["message_echoes", "calls", "messages", "statuses"];
 /// The fields that name an event, the most telling first.
 const EVENT_NAMES: &[&str] = &[
     "event",
@@ -72,6 +73,8 @@ fn of_change(change: &Value) -> Vec<Item> {
             let code = json::scalar(error, "code").unwrap_or_default();
             other(field, &format!("error:{code}"), error)
         }));
+    } else if field == PREFERENCES {
+        items.extend(preferences(value, None));
     } else {
         let listed = LISTS.iter().flat_map(|list| elements(value, list));
         items.extend(listed.map(|event| other(field, event_name(event), event)));

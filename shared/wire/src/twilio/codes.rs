@@ -16,6 +16,9 @@ const CODE_CHARS_MAX: usize = 32;
 const RETRYABLE: bool = true;
 const FINAL: bool = false;
 
+/// The recipient said STOP to the number or its service.
+pub(crate) const OPTED_OUT: &str = "21610";
+
 /// Every known code with its explanation. Texts in place of numbers are ours, for failures that
 /// Twilio gave no number.
 pub const KNOWN_CODES: &[(&str, Explanation)] = &[

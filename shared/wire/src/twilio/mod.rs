@@ -14,6 +14,7 @@ mod status;
 mod verify;
 
 pub use classify::classify;
+pub(crate) use codes::OPTED_OUT;
 pub use codes::{KNOWN_CODES, explain};
 pub use credentials::CREDENTIALS;
 pub(crate) use credentials::credentials;

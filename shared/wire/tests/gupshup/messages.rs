@@ -398,15 +398,29 @@ fn numbers_and_texts_are_one() {
 }
 
 #[test]
+fn e13_a_users_word_is_read_with_its_time() {
+    for (name, agrees, at, kind) in [
+        ("other_opted_in", true, 1_763_632_800_123, "user-event:opted-in"),
+        ("other_opted_out", false, 1_763_632_800_123, "user-event:opted-out"),
+        ("other_preference", false, 1_763_632_790_000, "user_preferences:stop"),
+    ] {
+        let Item::Consent(told) = one(&fixture(name)) else { panic!("{name}") };
+        assert_eq!((told.agrees, told.kind.as_str()), (agrees, kind));
+        assert_eq!(told.at.map(|at| at.as_millis()), Some(at));
+        assert_eq!(told.user, User::Phone(phone("+919876543210")));
+        assert_eq!(told.business, Business::Phone(phone("+917834811114")));
+    }
+    let nobody = with(fixture("other_opted_out"), "/payload/phone", None);
+    assert_eq!(one(&nobody), other("user-event:opted-out"), "it names nobody");
+}
+
+#[test]
 fn f6_other_events_are_kept_by_name() {
     for (name, kind) in [
         ("other_sandbox_start", "user-event:sandbox-start"),
-        ("other_opted_in", "user-event:opted-in"),
-        ("other_opted_out", "user-event:opted-out"),
         ("other_template", "template-event:status-update"),
         ("other_account", "account-event:tier-event"),
         ("other_billing", "billing-event"),
-        ("other_preference", "preference-event:user_preferences"),
         ("other_template_category", "template-event:category-update"),
         ("other_novel", "novel-event"),
     ] {

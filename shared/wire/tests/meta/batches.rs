@@ -24,6 +24,7 @@ fn told(item: &Item) -> String {
             let business = s.business.as_ref().map(number).unwrap();
             format!("{business} {} {:?}", s.provider_message_id, s.fact.unwrap())
         }
+        Item::Consent(c) => c.kind.clone(),
         Item::Other { kind, .. } => kind.clone(),
     }
 }
@@ -54,6 +55,22 @@ fn f6_items_out_are_items_in_and_one_bad_item_keeps_the_rest() {
 }
 
 #[test]
+fn e13_a_users_word_on_marketing_is_read_with_its_time() {
+    let items = parse(&fixture("event_preferences"));
+    let [Item::Consent(stop), Item::Consent(resume)] = &items[..] else { panic!("{items:?}") };
+    assert_eq!((stop.agrees, resume.agrees), (false, true));
+    assert_eq!(stop.business, Business::ProviderId("106540352242922".to_owned()));
+    assert_eq!(resume.user.phone(), Some(&phone("+919876543211")));
+    assert_eq!(stop.at.map(|at| at.as_millis()), Some(1_763_632_801_000));
+    assert_eq!(stop.kind, "user_preferences:stop");
+    let place = "/entry/0/changes/0/value/user_preferences/0";
+    let odd = with(fixture("event_preferences"), place, "value", Some(json!("maybe")));
+    assert_eq!(parse(&odd)[0], other("user_preferences:maybe"));
+    let nobody = with(fixture("event_preferences"), "/entry/0/changes/0/value", "metadata", None);
+    assert_eq!(parse(&nobody)[0], other("user_preferences:stop"), "it names no number of ours");
+}
+
+#[test]
 fn events_are_kept_by_name() {
     let cases = [
         ("event_template", vec!["message_template_status_update:PAUSED"]),
@@ -61,7 +78,6 @@ fn events_are_kept_by_name() {
         ("event_account", vec!["account_update:DISABLED_UPDATE"]),
         ("event_number_quality", vec!["phone_number_quality_update:ONBOARDING"]),
         ("event_capability", vec!["business_capability_update"]),
-        ("event_preferences", vec!["user_preferences:stop", "user_preferences:resume"]),
         ("event_echo", vec!["smb_message_echoes:text"]),
         ("event_error", vec!["messages:error:130429"]),
         ("event_template_category", vec!["template_category_update:MARKETING"]),
