@@ -6,6 +6,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod agent_limits;
 mod blocked;
 mod broken;
 mod check;

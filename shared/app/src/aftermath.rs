@@ -25,12 +25,14 @@ impl App {
             Phase::Answered => self.finish_answered(id, message, now).await?,
             Phase::Refused => {
                 self.refund_place(message).await?;
+                self.uncount_for_agent(message, message.attempt).await?;
                 self.store.put_undelivered(id).await?;
                 let limit = self.limit_event(message).await?;
                 self.publish(ended_event(id, message).into_iter().chain(limit).collect()).await?;
             }
             Phase::Cancelled => {
                 self.refund_place(message).await?;
+                self.uncount_for_agent(message, message.attempt).await?;
                 self.publish(ended_event(id, message).into_iter().collect()).await?;
             }
             Phase::Received | Phase::Queued | Phase::Deferred | Phase::Sending => return Ok(()),

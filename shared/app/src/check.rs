@@ -4,6 +4,8 @@
 //! A fact that decides belongs into `DecisionFacts`; then it decides here too. What a caller should
 //! see of it stands in `inputs`, the one place to add it.
 
+use crate::agent_limits::Limited;
+use crate::identity::new_session;
 use crate::limit::LimitLook;
 use crate::price::cost_of;
 use crate::submit::{Considered, SendContext, SendRequest, limit_refusal, refusal_record, unshown};
@@ -42,7 +44,21 @@ impl App {
         let decision = context.decide(session, &resolved.user, content, file.as_ref(), now);
         let (sender, account) = (&context.sender.sender, &context.account.account);
         let limit = self.look_for_place(sender, account, &resolved.user, now).await?;
-        let (sent_as, counts, refusal) = outcome(context, &decision, limit.as_ref(), now);
+        let fresh;
+        let known = match session {
+            Some(session) => session,
+            None => {
+                let id = resolved.conversation.clone();
+                fresh = new_session(&context.sender, id, &resolved.user, now);
+                &fresh
+            }
+        };
+        let by = (request.origin, request.sent_by.as_deref());
+        let agents = match Limited::of(sender, known, by, now) {
+            Some(limited) => self.look_for_agent(&limited).await?,
+            None => None,
+        };
+        let (sent_as, counts, refusal) = outcome(context, &decision, agents, limit.as_ref(), now);
         let alternatives = match &refusal {
             None => Vec::new(),
             Some(refusal) => {
@@ -108,15 +124,18 @@ impl App {
     }
 }
 
-/// What would become of the message: the decision, and the limit where it counts.
+/// What would become of the message: the decision, the agents' limits, and the rolling one where it
+/// counts.
 fn outcome(
     context: &SendContext,
     decision: &Decision,
+    agents: Option<RefusalRecord>,
     limit: Option<&LimitLook>,
     now: Timestamp,
 ) -> (Option<SentAs>, bool, Option<RefusalRecord>) {
     match decision {
         Decision::Refuse(refusal) => (None, false, Some(refusal_record(refusal, now))),
+        Decision::Send { .. } if agents.is_some() => (None, false, agents),
         Decision::Send { counts: true, .. } if limit.is_some_and(|l| l.full) => {
             let next_free_at = limit.and_then(|l| l.next_free_at);
             (None, false, Some(limit_refusal(&context.sender, next_free_at, now)))

@@ -3,6 +3,7 @@
 //! The queue is not a state. Every handled entry is recorded in the table and acknowledged; an
 //! entry is only given back when the table cannot be reached or no time is left.
 
+use crate::agent_limits::Limited;
 use crate::limit::holder;
 use crate::price::cost_of;
 use crate::provider::Called;
@@ -199,6 +200,12 @@ impl App {
             Ok(request) => request,
             Err(refusal) => return self.refuse_queued(&message, &refusal).await,
         };
+        let by = (message.origin, message.sent_by.as_deref());
+        if let Some(limited) = Limited::of(&context.sender.sender, &session, by, now)
+            && let Some(refusal) = self.count_for_agent(&limited, &message).await?
+        {
+            return self.refuse_queued(&message, &refusal).await;
+        }
         if counts {
             // Before it is taken: a message that did not count so far would otherwise end without
             // anybody knowing that it holds a place.

@@ -5,6 +5,7 @@
 //! a use case is one step; only the sender, which paces itself, holds the [`Clock`].
 
 mod aftermath;
+mod agent_limits;
 pub mod check;
 pub mod clock;
 pub mod converse;

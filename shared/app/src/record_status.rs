@@ -270,6 +270,7 @@ impl App {
         }
         if !happened {
             self.refund_attempt(after, reference.attempt).await?;
+            self.uncount_for_agent(after, reference.attempt).await?;
         }
         Ok(())
     }

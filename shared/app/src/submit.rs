@@ -1,6 +1,7 @@
 //! A message is to be sent: decided, stored as `queued`, its place reserved, put into its
 //! queue. A refusal is kept with the message, told once, and never sent (U1, M14).
 
+use crate::agent_limits::Limited;
 use crate::event::Event;
 use crate::identity::new_session;
 use crate::limit::holder;
@@ -195,8 +196,8 @@ impl App {
             Put::Exists(stored) => *stored,
         };
         // From here on the message is durable and due: nothing that fails is an error any more.
-        if stored.phase == Phase::Queued && stored.counts {
-            stored = self.reserve_or_refuse(&context, &resolved.user, &id, stored, now).await;
+        if stored.phase == Phase::Queued {
+            stored = self.reserve_or_refuse(&context, &session, &id, stored, now).await;
         }
         self.conclude(&context, &id, stored, now).await
     }
@@ -216,17 +217,17 @@ impl App {
         Ok(Considered { resolved, context, file, prices: prices? })
     }
 
-    /// The place is taken after the message is durable: a crash in between leaves a queued
-    /// message whose dispatch takes the place, never a place that nobody holds.
+    /// The places are taken after the message is durable: a crash in between leaves a queued
+    /// message whose dispatch takes them, never a place that nobody holds.
     async fn reserve_or_refuse(
         &self,
         context: &SendContext,
-        user: &User,
+        session: &Session,
         id: &MessageId,
         message: Message,
         now: Timestamp,
     ) -> Message {
-        match self.reserve(context, user, id, &message, now).await {
+        match self.reserve(context, session, id, &message, now).await {
             Ok(reserved) => reserved,
             Err(error) => {
                 tracing::warn!(outcome = "left_to_dispatch", message = %id, error = %crate::error::chain(&error), "its place is taken just before the call");
@@ -238,16 +239,15 @@ impl App {
     async fn reserve(
         &self,
         context: &SendContext,
-        user: &User,
+        session: &Session,
         id: &MessageId,
         message: &Message,
         now: Timestamp,
     ) -> Result<Message, AppError> {
-        let holder = holder(id, message.attempt);
-        let (sender, account) = (&context.sender.sender, &context.account.account);
-        let taken = self.take_place(sender, account, user, &holder, now, false).await?;
-        let Reservation::Full { next_free_at } = taken else { return Ok(message.clone()) };
-        let refusal = limit_refusal(&context.sender, next_free_at, now);
+        let refusal = match self.limits_of(context, session, message, now).await? {
+            Some(refusal) => refusal,
+            None => return Ok(message.clone()),
+        };
         let mut message = message.clone();
         if self.store.end_before_call(id, Phase::Refused, Some(&refusal)).await? == Updated::Done {
             message.phase = Phase::Refused;
@@ -256,6 +256,31 @@ impl App {
             message = stored;
         }
         Ok(message)
+    }
+
+    /// Takes every place that a message needs, or says which there is none of.
+    async fn limits_of(
+        &self,
+        context: &SendContext,
+        session: &Session,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<Option<RefusalRecord>, AppError> {
+        let (sender, account) = (&context.sender.sender, &context.account.account);
+        let by = (message.origin, message.sent_by.as_deref());
+        if let Some(limited) = Limited::of(sender, session, by, now)
+            && let Some(refusal) = self.count_for_agent(&limited, message).await?
+        {
+            return Ok(Some(refusal));
+        }
+        let (Some(id), Some(user)) = (&message.id, session.user()) else { return Ok(None) };
+        if !message.counts {
+            return Ok(None);
+        }
+        let holder = holder(id, message.attempt);
+        let taken = self.take_place(sender, account, &user, &holder, now, false).await?;
+        let Reservation::Full { next_free_at } = taken else { return Ok(None) };
+        Ok(Some(limit_refusal(&context.sender, next_free_at, now)))
     }
 
     /// Every step after the message is durable; a repeat takes them again from what is stored.

@@ -1,5 +1,6 @@
 //! Accounts, senders and brands, as far as the rules look at them.
 
+use crate::agent_limit::AgentLimits;
 use crate::id::{AccountId, BrandId, PortfolioId, SenderId};
 use crate::identity::Phone;
 use crate::profile::{Profile, ProfileChanges};
@@ -125,6 +126,9 @@ pub struct Sender {
     pub limit_scope: LimitScope,
     /// Messages a second that the provider takes from it (M24).
     pub rate_per_second: u32,
+    /// How many messages agents may send (M25, M26); off unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_limits: Option<AgentLimits>,
     /// Until when the provider has restricted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restricted_until: Option<Timestamp>,

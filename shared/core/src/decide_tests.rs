@@ -50,6 +50,7 @@ fn case() -> Case {
             messaging_limit: Some(250),
             limit_scope: LimitScope::Sender,
             rate_per_second: 80,
+            agent_limits: None,
             restricted_until: None,
             deleted_at: None,
         },

@@ -24,6 +24,7 @@
 )]
 
 pub mod account;
+pub mod agent_limit;
 pub mod album;
 pub mod alternative;
 pub mod code;

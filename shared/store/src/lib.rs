@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod agent_limits;
 mod aliases;
 mod claims;
 mod deliveries;
@@ -30,6 +31,7 @@ mod unattached;
 mod usage;
 
 pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord};
+pub use agent_limits::{AgentSend, Counted};
 pub use aliases::Heir;
 pub use claims::Claim;
 pub use deliveries::{DeliveryRecord, DeliveryState};

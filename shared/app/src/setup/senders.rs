@@ -1,12 +1,13 @@
 //! Senders: the business's numbers (M22, M24, M50, M52, D1, D11).
 
-use super::{ROUNDS_MAX, contended, name, not_yet};
+use super::{ROUNDS_MAX, contended, name};
 use crate::event::Event;
 use crate::view::List;
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use transom_core::account::{Account, AccountState, LimitScope, Sender};
+use transom_core::agent_limit::{AgentLimits, TO_ONE_MAX};
 use transom_core::code::Code;
 use transom_core::due::Threshold;
 use transom_core::event::{Cause, EventKind};
@@ -49,9 +50,10 @@ pub struct SenderBody {
     pub limit_scope: Option<LimitScope>,
     /// Messages a second, 1 to 1000; the provider's own rate by default.
     pub rate_per_second: Option<u32>,
-    /// Limits per customer and agent. Not implemented yet.
-    #[schema(value_type = Option<Object>)]
-    pub agent_limits: Option<Value>,
+    /// How many messages agents may send: `per_user_24h` to one customer in 24 hours or until he
+    /// answers (1 to 100), `per_agent_30d` of one agent in 30 days. Off unless set.
+    #[schema(value_type = Option<Object>, example = json!({"per_user_24h": 10, "per_agent_30d": 100_000}))]
+    pub agent_limits: Option<AgentLimits>,
 }
 
 /// A sender as callers read it.
@@ -76,6 +78,9 @@ pub struct SenderView {
     pub limit_scope: LimitScope,
     /// Messages a second.
     pub rate_per_second: u32,
+    /// How many messages agents may send; `null` where that is not limited.
+    #[schema(value_type = Option<Object>)]
+    pub agent_limits: Option<AgentLimits>,
     /// What the provider says of it.
     pub health: HealthView,
     /// What is still to be done before it can be used.
@@ -115,6 +120,7 @@ impl From<&SenderRecord> for SenderView {
             messaging_limit: sender.messaging_limit,
             limit_scope: sender.limit_scope,
             rate_per_second: sender.rate_per_second,
+            agent_limits: sender.agent_limits,
             health: HealthView {
                 quality: None,
                 verification: None,
@@ -139,9 +145,6 @@ impl App {
         now: Timestamp,
     ) -> Result<SenderView, AppError> {
         let id = name("sender", SenderId::parse(id))?;
-        if body.agent_limits.is_some() {
-            return Err(not_yet("agent_limits").into());
-        }
         let account = self.account_for_sender(body).await?;
         let brand = self.brand_for_sender(body).await?;
         let mut sender = parse(&id, body, &account)?;
@@ -351,9 +354,22 @@ fn parse(id: &SenderId, body: &SenderBody, account: &Account) -> Result<Sender, 
         messaging_limit: body.messaging_limit.unwrap_or(Some(LIMIT_DEFAULT)),
         limit_scope,
         rate_per_second: rate,
+        agent_limits: agent_limits(body)?,
         restricted_until: None,
         deleted_at: None,
     })
+}
+
+fn agent_limits(body: &SenderBody) -> Result<Option<AgentLimits>, Problem> {
+    let limits = body.agent_limits.unwrap_or_default();
+    if limits.per_user_24h.is_some_and(|limit| !(1..=TO_ONE_MAX).contains(&limit)) {
+        let detail = format!("`agent_limits.per_user_24h` must be 1 to {TO_ONE_MAX}");
+        return Err(Problem::invalid(detail));
+    }
+    if limits.per_agent_30d == Some(0) {
+        return Err(Problem::invalid("`agent_limits.per_agent_30d` must be 1 or more"));
+    }
+    Ok((limits != AgentLimits::default()).then_some(limits))
 }
 
 /// A sender keeps its number: conversations belong to the number, and another one under the
