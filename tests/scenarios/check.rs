@@ -162,6 +162,20 @@ async fn cases(world: &World, host: &FileHost) -> BTreeSet<String> {
     put_sender("messaging_limit", json!(0)).await;
     take(&to(other), usual_template()).await;
     put_sender("messaging_limit", json!(250)).await;
+    // The budget and the wallet.
+    let dear = json!({ "currency": "USD", "prices": [{ "amount": "1" }] });
+    put(world, "/v1/prices/default", dear).await;
+    let budget = json!({ "amount": "0.5", "currency": "USD", "per": "day" });
+    put(world, "/v1/senders/support/settings", json!({ "budget": budget })).await;
+    take(&to(other), usual_template()).await;
+    put(world, "/v1/senders/support/settings", json!({})).await;
+    let mut sandbox = account_body(world.provider);
+    sandbox["sandbox"] = json!(true);
+    put(world, "/v1/accounts/tw", sandbox).await;
+    let debt = json!({ "kind": "adjustment", "amount": "-1", "currency": "USD" });
+    assert_eq!(world.post("/v1/accounts/tw/wallet/entries", debt).await.status, 201);
+    take(&to(open), text("Hi")).await;
+    put(world, "/v1/accounts/tw", account_body(world.provider)).await;
     // The brand.
     put(world, "/v1/brands/acme", json!({ "name": "Acme", "active": false })).await;
     take(&to(open), text("Hi")).await;

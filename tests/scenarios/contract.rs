@@ -290,7 +290,6 @@ async fn what_belongs_to_later_issues_says_so() {
         );
     }
     let calls = [
-        ("GET", "/v1/usage"),
         ("GET", "/v1/audit"),
         ("GET", "/v1/self-check"),
         ("GET", "/v1/offers"),

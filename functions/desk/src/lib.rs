@@ -22,6 +22,8 @@ mod problem;
 mod senders;
 mod subscriptions;
 mod templates;
+mod usage;
+mod wallet;
 
 use crate::call::Call;
 use crate::problem::Failure;
@@ -65,6 +67,8 @@ fn calls() -> Vec<Call> {
         deliveries::calls(),
         keys::calls(),
         prices::calls(),
+        wallet::calls(),
+        usage::calls(),
         messages::calls(),
         conversations::calls(),
         contacts::calls(),

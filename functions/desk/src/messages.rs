@@ -29,6 +29,12 @@ use utoipa::ToSchema;
 const ONE: &str = "/v1/messages/{id}";
 /// The header that makes a repeat harmless.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// What the document says of it.
+pub(crate) const IDEMPOTENCY_HEADER: &[(&str, &str)] = &[(
+    "Idempotency-Key",
+    "1 to 255 printable characters: a repeat with the same body is answered the same, and nothing \
+     happens twice",
+)];
 /// Its longest value, in characters.
 const IDEMPOTENCY_CHARS_MAX: usize = 255;
 
@@ -62,7 +68,9 @@ const REFUSALS: &[Code] = &[
     Code::ContentUnsupported,
     Code::ContactInvalid,
     Code::UserIdUnsupported,
+    Code::InsufficientBalance,
     Code::LimitReached,
+    Code::BudgetReached,
     Code::IdempotencyInProgress,
     Code::IdempotencyMismatch,
     Code::NotFound,
@@ -265,7 +273,7 @@ fn request(parsed: Parsed, principal: &Principal) -> SendRequest {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| {

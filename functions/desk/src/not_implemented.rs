@@ -40,9 +40,6 @@ fn set_up() -> Vec<Call> {
             ADMIN,
             not_yet,
         ),
-        get("/v1/usage", "Counts and cost", SUPERVISE, not_yet),
-        get("/v1/accounts/{account}/wallet", "An account's wallet", SUPERVISE, not_yet),
-        post("/v1/accounts/{account}/wallet/entries", "Book an entry", ADMIN, not_yet),
         get("/v1/audit", "Who changed what", ADMIN, not_yet),
         get("/v1/self-check", "Every check with its remedy", ADMIN, not_yet),
     ]

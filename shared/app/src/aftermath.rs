@@ -28,7 +28,9 @@ impl App {
                 self.uncount_for_agent(message, message.attempt).await?;
                 self.store.put_undelivered(id).await?;
                 let limit = self.limit_event(message).await?;
-                self.publish(ended_event(id, message).into_iter().chain(limit).collect()).await?;
+                let budget = self.budget_event(message).await?;
+                let events = ended_event(id, message).into_iter().chain(limit).chain(budget);
+                self.publish(events.collect()).await?;
             }
             Phase::Cancelled => {
                 self.refund_place(message).await?;
@@ -87,6 +89,27 @@ impl App {
             "next_free_at": refusal.retry_at.map(Timestamp::rfc3339),
         });
         Ok(Some(Event::new(EventKind::LimitReached, &cause, refusal.at, data)))
+    }
+
+    /// That a refusal has found the budget spent: one event per sender and period.
+    async fn budget_event(&self, message: &Message) -> Result<Option<Event>, AppError> {
+        let refusal = message.refusal.as_ref().filter(|r| r.code == Code::BudgetReached);
+        let Some((refusal, ends_at)) = refusal.and_then(|r| Some((r, r.retry_at?))) else {
+            return Ok(None);
+        };
+        let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(None) };
+        let budget = sender
+            .budget
+            .map(|b| json!({ "amount": b.most.amount, "currency": b.most.currency, "per": b.per }));
+        let cause = Cause::Changed(format!("budget:{}", message.sender), ends_at);
+        let data = json!({
+            "sender": message.sender,
+            "budget": budget,
+            "resets_at": ends_at.rfc3339(),
+        });
+        let mut event = Event::new(EventKind::BudgetReached, &cause, refusal.at, data);
+        event.sender = Some(message.sender.clone());
+        Ok(Some(event))
     }
 
     /// The same where the caller has an answer already: a failure is left to the sweep.

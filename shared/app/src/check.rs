@@ -5,20 +5,23 @@
 //! see of it stands in `inputs`, the one place to add it.
 
 use crate::agent_limits::Limited;
+use crate::budget::BudgetLook;
 use crate::identity::new_session;
 use crate::limit::LimitLook;
 use crate::price::cost_of;
 use crate::submit::{Considered, SendContext, SendRequest, limit_refusal, refusal_record, unshown};
 use crate::view::{
-    AlternativeView, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView, cost_view,
-    window_view,
+    AlternativeView, CheckBudget, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView,
+    cost_view, window_view,
 };
+use crate::wallet::wallet_of;
 use crate::{App, AppError, Problem};
 use transom_core::alternative::{Alternative, Refused, alternatives};
 use transom_core::content::Content;
 use transom_core::decide::{Decision, SentAs};
 use transom_core::money::Money;
 use transom_core::time::Timestamp;
+use transom_core::wallet::Wallet;
 use transom_core::window::{Channel, Window};
 use transom_store::{RefusalRecord, Session};
 
@@ -43,7 +46,6 @@ impl App {
         let content = &request.content;
         let decision = context.decide(session, &resolved.user, content, file.as_ref(), now);
         let (sender, account) = (&context.sender.sender, &context.account.account);
-        let limit = self.look_for_place(sender, account, &resolved.user, now).await?;
         let fresh;
         let known = match session {
             Some(session) => session,
@@ -58,17 +60,24 @@ impl App {
             Some(limited) => self.look_for_agent(&limited).await?,
             None => None,
         };
-        let (sent_as, counts, refusal) = outcome(context, &decision, agents, limit.as_ref(), now);
+        let (limit, budget) = futures::try_join!(
+            self.look_for_place(sender, account, &resolved.user, now),
+            self.look_at_budget(context, now)
+        )?;
+        let template = context.template.as_ref();
+        let priced = |as_what| cost_of(prices.as_ref(), as_what, &resolved.user, template, now);
+        let begun = Begun {
+            limit: limit.as_ref(),
+            budget: budget.as_ref(),
+            cost: priced(SentAs::Template),
+        };
+        let (sent_as, counts, refusal) = outcome(context, &decision, agents, &begun, now);
         let alternatives = match &refusal {
             None => Vec::new(),
-            Some(refusal) => {
-                self.instead(&considered, content, refusal, limit.as_ref(), now).await?
-            }
+            Some(refusal) => self.instead(&considered, content, refusal, &begun, now).await?,
         };
         let window = session.and_then(Session::window);
-        let template = context.template.as_ref();
-        let cost = sent_as
-            .and_then(|as_what| cost_of(prices.as_ref(), as_what, &resolved.user, template, now));
+        let cost = sent_as.and_then(priced);
         Ok(CheckView {
             allowed: refusal.is_none(),
             code: refusal.as_ref().map(|r| r.code),
@@ -79,7 +88,7 @@ impl App {
             retry_at: refusal.as_ref().and_then(|r| r.retry_at).map(Timestamp::rfc3339),
             sent_as,
             counts_against_limit: counts,
-            inputs: Some(inputs(&considered, limit.as_ref(), now)),
+            inputs: Some(inputs(&considered, &begun, now)),
             alternatives,
             warnings: warnings(window.as_ref(), sent_as, now),
             notices: unshown(&account.profile(), Some(content), request.reply_to.is_some()),
@@ -92,7 +101,7 @@ impl App {
         considered: &Considered,
         content: &Content,
         refusal: &RefusalRecord,
-        limit: Option<&LimitLook>,
+        begun: &Begun<'_>,
         now: Timestamp,
     ) -> Result<Vec<AlternativeView>, AppError> {
         let Considered { resolved, context, file, .. } = considered;
@@ -101,7 +110,7 @@ impl App {
             code: refusal.code,
             also: &refusal.also,
             retry_at: refusal.retry_at,
-            full: limit.is_some_and(|l| l.full),
+            full: begun.limit.is_some_and(|l| l.full),
         };
         let session = resolved.session.as_ref();
         let found = context.with_facts(session, &resolved.user, file.as_ref(), now, |facts| {
@@ -111,9 +120,16 @@ impl App {
         let mut priced: Vec<_> = found
             .into_iter()
             .map(|instead| {
-                let cost = price_of(&instead, considered, content, now);
-                (cost.is_none(), cost, instead)
+                let (sent_as, cost) = price_of(&instead, considered, content, now);
+                (sent_as, cost, instead)
             })
+            // One that begins something must fit the budget; waiting ends with it.
+            .filter(|(sent_as, cost, instead)| {
+                *sent_as == SentAs::Session
+                    || matches!(instead, Alternative::Wait(_))
+                    || begun.over_budget(cost.as_ref(), now).is_none()
+            })
+            .map(|(_, cost, instead)| (cost.is_none(), cost, instead))
             .collect();
         priced.sort_by_key(|(unknown, cost, _)| (*unknown, cost.as_ref().map(|c| c.amount)));
         let shown = priced.into_iter().map(|(_, cost, instead)| AlternativeView {
@@ -124,23 +140,43 @@ impl App {
     }
 }
 
-/// What would become of the message: the decision, the agents' limits, and the rolling one where it
-/// counts.
+/// What counts for a message that begins something.
+struct Begun<'a> {
+    limit: Option<&'a LimitLook>,
+    budget: Option<&'a BudgetLook>,
+    /// What it costs as that.
+    cost: Option<Money>,
+}
+
+impl Begun<'_> {
+    fn over_budget(&self, cost: Option<&Money>, now: Timestamp) -> Option<RefusalRecord> {
+        self.budget.and_then(|look| look.refuses(cost, now))
+    }
+}
+
+/// What would become of the message: the decision, the agents' limits, and where it begins something
+/// the rolling limit and the budget.
 fn outcome(
     context: &SendContext,
     decision: &Decision,
     agents: Option<RefusalRecord>,
-    limit: Option<&LimitLook>,
+    begun: &Begun<'_>,
     now: Timestamp,
 ) -> (Option<SentAs>, bool, Option<RefusalRecord>) {
     match decision {
         Decision::Refuse(refusal) => (None, false, Some(refusal_record(refusal, now))),
         Decision::Send { .. } if agents.is_some() => (None, false, agents),
-        Decision::Send { counts: true, .. } if limit.is_some_and(|l| l.full) => {
-            let next_free_at = limit.and_then(|l| l.next_free_at);
+        Decision::Send { counts: true, .. } if begun.limit.is_some_and(|l| l.full) => {
+            let next_free_at = begun.limit.and_then(|l| l.next_free_at);
             (None, false, Some(limit_refusal(&context.sender, next_free_at, now)))
         }
-        Decision::Send { sent_as, counts } => (Some(*sent_as), *counts, None),
+        Decision::Send { sent_as, counts } => {
+            let over = counts.then(|| begun.over_budget(begun.cost.as_ref(), now)).flatten();
+            match over {
+                Some(refusal) => (None, false, Some(refusal)),
+                None => (Some(*sent_as), *counts, None),
+            }
+        }
     }
 }
 
@@ -159,7 +195,7 @@ fn said(refusal: &RefusalRecord) -> String {
 }
 
 /// Every fact that decided, as a person reads it.
-fn inputs(considered: &Considered, limit: Option<&LimitLook>, now: Timestamp) -> CheckInputs {
+fn inputs(considered: &Considered, begun: &Begun<'_>, now: Timestamp) -> CheckInputs {
     let Considered { resolved, context, .. } = considered;
     let session = resolved.session.as_ref();
     let (sender, account) = (&context.sender.sender, &context.account.account);
@@ -183,7 +219,18 @@ fn inputs(considered: &Considered, limit: Option<&LimitLook>, now: Timestamp) ->
             status: t.status.as_str().to_owned(),
         }),
         restricted_until: sender.restricted_until.map(Timestamp::rfc3339),
-        limit: limit.map(|look| CheckLimit {
+        balance: match wallet_of(&context.account, context.wallet.as_ref(), now) {
+            Wallet::Funded => "funded",
+            Wallet::Empty { .. } => "empty",
+        },
+        budget: begun.budget.map(|look| CheckBudget {
+            amount: look.budget.most.amount.to_string(),
+            currency: look.budget.most.currency.to_string(),
+            per: look.budget.per,
+            spent: look.spent.to_string(),
+            resets_at: look.period.ends_at.rfc3339(),
+        }),
+        limit: begun.limit.map(|look| CheckLimit {
             limit: look.limit,
             used: look.used,
             remaining: look.limit.saturating_sub(look.used),
@@ -240,7 +287,7 @@ fn price_of(
     considered: &Considered,
     content: &Content,
     now: Timestamp,
-) -> Option<Money> {
+) -> (SentAs, Option<Money>) {
     let Considered { resolved, context, prices, .. } = considered;
     let own = context.template.as_ref().filter(|_| content.template().is_some());
     let (sent_as, template, at) = match instead {
@@ -257,7 +304,7 @@ fn price_of(
         }
         Alternative::Wait(at) => (SentAs::Template, own, *at),
     };
-    cost_of(prices.as_ref(), sent_as, &resolved.user, template, at)
+    (sent_as, cost_of(prices.as_ref(), sent_as, &resolved.user, template, at))
 }
 
 /// A request that was refused before it could be decided upon, such as a recipient that cannot be

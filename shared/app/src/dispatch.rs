@@ -206,6 +206,11 @@ impl App {
         {
             return self.refuse_queued(&message, &refusal).await;
         }
+        // The customer may have written, or the window have closed: it costs what it is sent as.
+        let repriced = match message.sent_as == Some(sent_as) {
+            true => None,
+            false => Some(self.repriced(&context, &user, sent_as, now).await?),
+        };
         if counts {
             // Before it is taken: a message that did not count so far would otherwise end without
             // anybody knowing that it holds a place.
@@ -222,16 +227,16 @@ impl App {
                 let refusal = limit_refusal(&context.sender, next_free_at, now);
                 return self.refuse_queued(&message, &refusal).await;
             }
+            let mut priced = message.clone();
+            priced.cost = repriced.clone().unwrap_or(priced.cost);
+            if let Some(refusal) = self.take_budget(&context, id, &priced, now).await? {
+                return self.refuse_queued(&message, &refusal).await;
+            }
         }
         let account_id = &context.account.account.id;
         let claim = self.entropy.text(CLAIM_CHARS);
         let attempt = message.attempt;
         let reserved = message.may_hold_place();
-        // The customer may have written, or the window have closed: it costs what it is sent as.
-        let repriced = match message.sent_as == Some(sent_as) {
-            true => None,
-            false => Some(self.repriced(&context, &user, sent_as, now).await?),
-        };
         let call = BeginCall {
             attempt,
             account: account_id,

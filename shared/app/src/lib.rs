@@ -6,6 +6,7 @@
 
 mod aftermath;
 mod agent_limits;
+mod budget;
 pub mod check;
 pub mod clock;
 pub mod converse;
@@ -29,6 +30,7 @@ pub mod submit;
 pub mod sweep;
 pub mod unattached;
 pub mod view;
+pub mod wallet;
 pub mod webhook;
 mod words;
 

@@ -96,6 +96,7 @@ impl App {
         let Some(id) = message.id.as_ref().filter(|_| message.may_hold_place()) else {
             return Ok(());
         };
+        self.store.give_budget_back(&message.sender, &holder(id, attempt)).await?;
         // By every name under which the place may have been taken: the conversation's own user, and
         // the one that he turned out to be.
         let conversation = id.conversation();

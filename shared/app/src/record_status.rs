@@ -220,6 +220,7 @@ impl App {
         if kind == FactKind::Failed {
             self.after_failure(account, reference, &after, fact, now).await?;
         }
+        self.book_fact(account, reference, &after, kind, fact).await?;
         // Whatever may have left a mark is asked for, not how the message stood before: when this is
         // a repeat, it stood as it does now, and the first time may not have come to this line.
         let marked = after.facts.keys().any(|(_, kind)| Status::from(*kind).is_undelivered());
@@ -265,7 +266,10 @@ impl App {
             let (conversation, _) = self.follow_conversation(&id.conversation()).await?;
             self.store.refuse_window(&conversation, called_at, now).await?;
         }
-        if explanation.concern == Concern::Account {
+        if explanation.concern == Concern::Balance && !happened {
+            self.note_balance_refused(account, reference, fact).await?;
+        }
+        if matches!(explanation.concern, Concern::Account | Concern::Balance) {
             tracing::error!(outcome = "account_refused", account = %account.account.id, sender = %after.sender, code, "the provider refuses this account");
         }
         if !happened {

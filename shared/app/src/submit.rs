@@ -7,6 +7,7 @@ use crate::identity::new_session;
 use crate::limit::holder;
 use crate::price::cost_of;
 use crate::queues::{OutboundEntry, QueueEntry};
+use crate::wallet::wallet_of;
 use crate::{App, AppError, Problem};
 use futures::future::OptionFuture;
 use serde_json::json;
@@ -29,7 +30,7 @@ use transom_core::time::Timestamp;
 use transom_core::window::Channel;
 use transom_store::{
     AccountRecord, HashKey, Message, Put, RefusalRecord, Reservation, SenderRecord, Session,
-    SessionCreated, StoreError, Updated,
+    SessionCreated, StoreError, Updated, WalletHead,
 };
 
 /// A request to send.
@@ -96,6 +97,8 @@ pub(crate) struct SendContext {
     pub(crate) account: AccountRecord,
     pub(crate) brand: Option<Brand>,
     pub(crate) template: Option<Template>,
+    /// The ledger, where it decides: in a sandbox.
+    pub(crate) wallet: Option<WalletHead>,
 }
 
 /// Where a message goes, resolved.
@@ -151,6 +154,7 @@ impl SendContext {
             window: window.as_ref(),
             template: self.template.as_ref(),
             file,
+            wallet: wallet_of(&self.account, self.wallet.as_ref(), now),
         })
     }
 }
@@ -279,8 +283,12 @@ impl App {
         }
         let holder = holder(id, message.attempt);
         let taken = self.take_place(sender, account, &user, &holder, now, false).await?;
-        let Reservation::Full { next_free_at } = taken else { return Ok(None) };
-        Ok(Some(limit_refusal(&context.sender, next_free_at, now)))
+        match taken {
+            Reservation::Full { next_free_at } => {
+                Ok(Some(limit_refusal(&context.sender, next_free_at, now)))
+            }
+            Reservation::Reserved => self.take_budget(context, id, message, now).await,
+        }
     }
 
     /// Every step after the message is durable; a repeat takes them again from what is stored.
@@ -396,7 +404,12 @@ impl App {
         );
         let account =
             account?.ok_or_else(|| Problem::not_found(format!("account `{account_id}`")))?;
+        let wallet = match account.account.sandbox && account.has_wallet {
+            true => self.store.wallet(account_id).await?,
+            false => None,
+        };
         Ok(SendContext {
+            wallet,
             sender: sender.clone(),
             account,
             brand: brand.transpose()?.flatten(),
@@ -613,7 +626,7 @@ pub(crate) fn refusal_record(refusal: &Refusal, now: Timestamp) -> RefusalRecord
         also: refusal.also.clone(),
         detail: refusal.detail.clone(),
         at: now,
-        retry_at: None,
+        retry_at: refusal.retry_at,
     }
 }
 

@@ -6,7 +6,9 @@ use futures::stream::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use transom_core::account::Provider;
-use transom_core::id::AccountId;
+use transom_core::content::Content;
+use transom_core::id::{AccountId, SenderId};
+use transom_core::sandbox::proxy;
 use transom_core::time::{Millis, Timestamp};
 use transom_store::{AccountRecord, StoreError};
 use transom_wire::{Business, Credentials, Inbound, Item, Webhook};
@@ -142,6 +144,7 @@ impl App {
         items: Vec<Item>,
         now: Timestamp,
     ) -> Result<(), AppError> {
+        let items = self.proxied(account, items).await?;
         let began = self.clock.now();
         let mut customers: BTreeMap<String, Vec<Inbound>> = BTreeMap::new();
         let mut statuses = Vec::new();
@@ -184,6 +187,37 @@ impl App {
         }
         let kept = all_of(kept).await;
         messages.and(words).and(facts).and(kept)
+    }
+
+    /// In a provider's sandbox a tester names the app that he writes to (M85): the keyword is taken
+    /// off what he says, and where it names a sender of this account the message is that sender's.
+    async fn proxied(
+        &self,
+        account: &AccountRecord,
+        mut items: Vec<Item>,
+    ) -> Result<Vec<Item>, AppError> {
+        if !account.account.sandbox {
+            return Ok(items);
+        }
+        let credentials = self.credentials(account)?;
+        for item in &mut items {
+            let Item::Message(inbound) = item else { continue };
+            let Content::Text { text } = &inbound.content else { continue };
+            let Some((app, rest)) = proxy(text) else { continue };
+            let is_own = credentials.app_name().is_some_and(|own| own.eq_ignore_ascii_case(app));
+            if !is_own {
+                let Ok(id) = SenderId::parse(app) else { continue };
+                let sender = self.store.sender(&id).await?;
+                let Some(sender) = sender.filter(|s| s.sender.account == account.account.id) else {
+                    continue;
+                };
+                inbound.business = Business::Phone(sender.sender.phone);
+            }
+            let referral = inbound.referral.get_or_insert_with(BTreeMap::new);
+            referral.insert("proxy".to_owned(), app.to_owned());
+            inbound.content = Content::Text { text: rest.to_owned() };
+        }
+        Ok(items)
     }
 
     /// Does not begin what cannot be finished before the function ends: the provider posts the

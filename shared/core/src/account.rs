@@ -79,6 +79,9 @@ pub struct Account {
     /// What it changes of its provider's profile (D3-D6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileChanges>,
+    /// Whether it is the provider's sandbox: texts alone (M84).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sandbox: bool,
 }
 
 impl Account {
@@ -86,10 +89,11 @@ impl Account {
     #[must_use]
     pub fn profile(&self) -> Profile {
         let own = Profile::of(self.provider);
-        match &self.profile {
+        let changed = match &self.profile {
             None => own,
             Some(changes) => own.changed(changes),
-        }
+        };
+        if self.sandbox { changed.of_a_sandbox() } else { changed }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::id::BrandId;
 use crate::identity::User;
 use crate::template::{Template, TemplateStatus};
 use crate::time::Timestamp;
+use crate::wallet::Wallet;
 use crate::window::{Channel, Window};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,8 @@ pub struct Facts<'a> {
     /// Why the content's file cannot be had, where that was looked at: `media_url` or
     /// `media_not_ready`, and what exactly.
     pub file: Option<&'a (Code, String)>,
+    /// Whether the account can pay.
+    pub wallet: Wallet,
 }
 
 /// What a message is sent, and charged, as (M53-M56, M108).
@@ -59,6 +62,8 @@ pub struct Refusal {
     pub also: Vec<Code>,
     /// What exactly does not fit, where the code alone does not say it.
     pub detail: Option<String>,
+    /// When waiting helps, until when.
+    pub retry_at: Option<Timestamp>,
 }
 
 /// The answer.
@@ -80,7 +85,7 @@ pub enum Decision {
 #[must_use]
 pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
     let open = facts.window.is_some_and(|w| w.is_open(facts.now, facts.channel));
-    // The order of the contract: account, sender, brand, content, consent, template, window.
+    // The order of the contract: account, sender, brand, content, consent, template, window, wallet.
     let mut found: Vec<(Code, Option<String>)> = Vec::new();
     let begins = content.template().is_some() && !open;
     found.extend(road_blocked(facts, begins).into_iter().map(|code| (code, None)));
@@ -90,10 +95,15 @@ pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
         None if !open => found.push((closed_window(facts), None)),
         None => {}
     }
+    found.extend(wallet_empty(facts));
     let mut found = found.into_iter();
     if let Some((code, detail)) = found.next() {
-        let also = found.map(|(code, _)| code).collect();
-        return Decision::Refuse(Refusal { code, also, detail });
+        let also: Vec<Code> = found.map(|(code, _)| code).collect();
+        let retry_at = match facts.wallet {
+            Wallet::Empty { until } if code == Code::InsufficientBalance => until,
+            Wallet::Empty { .. } | Wallet::Funded => None,
+        };
+        return Decision::Refuse(Refusal { code, also, detail, retry_at });
     }
     if open {
         Decision::Send { sent_as: SentAs::Session, counts: false }
@@ -107,6 +117,19 @@ pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
 pub fn reply_blocked(facts: &Facts<'_>) -> Option<Code> {
     let open = facts.window.is_some_and(|w| w.is_open(facts.now, facts.channel));
     road_blocked(facts, false).into_iter().next().or_else(|| (!open).then(|| closed_window(facts)))
+}
+
+/// An account that cannot pay sends nothing, replies included (M59).
+fn wallet_empty(facts: &Facts<'_>) -> Option<(Code, Option<String>)> {
+    let detail = match facts.wallet {
+        Wallet::Funded => return None,
+        Wallet::Empty { until: None } => "the sandbox's wallet has no balance".to_owned(),
+        Wallet::Empty { until: Some(until) } => format!(
+            "the provider refuses its messages for want of a balance; it is tried again at {}",
+            until.rfc3339()
+        ),
+    };
+    Some((Code::InsufficientBalance, Some(detail)))
 }
 
 fn closed_window(facts: &Facts<'_>) -> Code {

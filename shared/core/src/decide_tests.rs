@@ -22,6 +22,7 @@ struct Case {
     window: Option<Window>,
     template: Option<Template>,
     file: Option<(Code, String)>,
+    wallet: Wallet,
     now: Timestamp,
 }
 
@@ -39,6 +40,7 @@ fn case() -> Case {
             portfolio: None,
             template_categories: Category::ALL.into_iter().collect(),
             profile: None,
+            sandbox: false,
         },
         sender: Sender {
             id: SenderId::parse("support").unwrap(),
@@ -73,6 +75,7 @@ fn case() -> Case {
             provider_ref: Some("HX1".into()),
         }),
         file: None,
+        wallet: Wallet::Funded,
         now: Timestamp::from_millis(HOUR),
     }
 }
@@ -95,6 +98,7 @@ impl Case {
             window: self.window.as_ref(),
             template: self.template.as_ref(),
             file: self.file.as_ref(),
+            wallet: self.wallet,
         }
     }
 }
@@ -306,4 +310,40 @@ fn a_file_that_cannot_be_had_is_told_once() {
     });
     let Decision::Refuse(refusal) = c.decide(&captioned) else { panic!("sent") };
     assert_eq!(refusal.also, [Code::MediaType, Code::CaptionUnsupported]);
+}
+
+#[test]
+fn m59_an_account_that_cannot_pay_sends_nothing() {
+    let mut c = case();
+    let until = c.now.plus(crate::wallet::PROBE_AFTER);
+    c.wallet = Wallet::Empty { until: Some(until) };
+    for content in [text(), template()] {
+        let Decision::Refuse(refusal) = c.decide(&content) else { panic!("sent") };
+        assert_eq!((refusal.code, refusal.retry_at), (Code::InsufficientBalance, Some(until)));
+    }
+    // The wallet comes after the window, and waiting for it alone does not help then.
+    c.now = Timestamp::from_millis(24 * HOUR);
+    let Decision::Refuse(refusal) = c.decide(&text()) else { panic!("sent") };
+    assert_eq!(refusal.code, Code::WindowExpired);
+    assert_eq!(
+        (refusal.also.as_slice(), refusal.retry_at),
+        (&[Code::InsufficientBalance][..], None)
+    );
+}
+
+#[test]
+fn m84_the_sandbox_sends_texts_alone() {
+    let mut c = case();
+    c.account.sandbox = true;
+    for provider in Provider::ALL {
+        c.account.provider = provider;
+        assert_eq!(c.decide(&text()), SESSION, "{provider:?}");
+        assert_eq!(c.decide(&template()), SESSION, "{provider:?}");
+        for kind in [MediaKind::Image, MediaKind::Video, MediaKind::Audio, MediaKind::Document] {
+            let content = kind.content(Media::default());
+            let Decision::Refuse(refusal) = c.decide(&content) else { panic!("sent {kind:?}") };
+            assert_eq!(refusal.code, Code::ContentUnsupported, "{provider:?} {kind:?}");
+            assert!(refusal.detail.is_some_and(|d| d.contains("the sandbox")));
+        }
+    }
 }

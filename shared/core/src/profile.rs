@@ -272,6 +272,17 @@ impl Profile {
         })
     }
 
+    /// The same, as far as the provider's sandbox goes: texts, and templates without a file (M84).
+    #[must_use]
+    pub fn of_a_sandbox(self) -> Self {
+        Self {
+            name: "the sandbox",
+            sends: kinds(&[ContentKind::Text, ContentKind::Template]),
+            template_media: false,
+            ..self
+        }
+    }
+
     /// The length of `text` in this provider's unit.
     #[must_use]
     pub fn text_length(&self, text: &str) -> usize {

@@ -10,10 +10,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use transom_core::account::{Account, AccountState, Brand, Sender};
+use transom_core::budget::Budget;
 use transom_core::due::Threshold;
 use transom_core::id::{AccountId, BrandId, PriceListId, SenderId, SubscriptionId};
 use transom_core::identity::Phone;
 use transom_core::keywords::Keywords;
+use transom_core::onboarding::Onboarding;
 use transom_core::template::Template;
 use transom_core::time::Timestamp;
 
@@ -30,6 +32,15 @@ pub struct AccountRecord {
     /// Its price list, where it names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<PriceListId>,
+    /// Whether it keeps a ledger, in which its messages are booked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_wallet: bool,
+    /// When the provider refused a message for want of a balance, as long as that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance_refused_at: Option<Timestamp>,
+    /// Which message that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance_refused_by: Option<String>,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
@@ -52,6 +63,12 @@ pub struct SenderRecord {
     /// The words by which customers opt out and in, beside those of every sender.
     #[serde(default, skip_serializing_if = "Keywords::is_empty")]
     pub keywords: Keywords,
+    /// What may be spent on conversations that it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// Its way to WhatsApp, where an administrator follows it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onboarding: Option<Onboarding>,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }

@@ -10,6 +10,7 @@
 mod accounts;
 mod agent_limits;
 mod aliases;
+mod budgets;
 mod claims;
 mod deliveries;
 mod due;
@@ -22,6 +23,7 @@ mod joins;
 mod keyed;
 mod limits;
 mod messages;
+mod messages_between;
 mod meter;
 mod prices;
 mod seal;
@@ -29,10 +31,13 @@ mod sessions;
 mod transact;
 mod unattached;
 mod usage;
+mod wallet_state;
+mod wallets;
 
 pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord};
 pub use agent_limits::{AgentSend, Counted};
 pub use aliases::Heir;
+pub use budgets::{BudgetTaken, BudgetWanted};
 pub use claims::Claim;
 pub use deliveries::{DeliveryRecord, DeliveryState};
 pub use due::{DueKey, DueKind};
@@ -50,6 +55,7 @@ pub use sessions::{EARLIER_MAX, Session, SessionCreated, Updated};
 pub use transact::Patience;
 pub use unattached::Unattached;
 pub use usage::Usage;
+pub use wallets::{Asked, Booked, EntryKind, WalletEntry, WalletHead};
 
 use aws_sdk_dynamodb::Client;
 use std::sync::Arc;

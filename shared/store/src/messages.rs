@@ -289,7 +289,7 @@ impl Store {
         self.put(&self.tables.sessions, item, expression).await.map(|_| ())
     }
 
-    async fn fill_body(&self, message: &mut Message) -> Result<(), StoreError> {
+    pub(crate) async fn fill_body(&self, message: &mut Message) -> Result<(), StoreError> {
         if message.content.is_some() {
             return Ok(());
         }

@@ -74,6 +74,15 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// The app's own name, where the provider has apps.
+    #[must_use]
+    pub fn app_name(&self) -> Option<&str> {
+        match self {
+            Self::Gupshup { app_name, .. } => Some(app_name),
+            Self::Twilio { .. } | Self::Meta { .. } => None,
+        }
+    }
+
     /// The provider that these are for.
     #[must_use]
     pub const fn provider(&self) -> Provider {
@@ -329,6 +338,8 @@ pub enum Concern {
     User,
     /// The whole account or sender: stop and alert.
     Account,
+    /// The account's money: nothing more goes out until it is recharged (M59).
+    Balance,
     /// This content or template.
     Content,
     /// The pace: wait.

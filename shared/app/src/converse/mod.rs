@@ -8,10 +8,12 @@ mod conversations;
 pub(crate) mod cursor;
 mod events;
 mod search;
+mod usage;
 
 pub use contacts::{ConsentView, ContactFilter, LimitView};
 pub use conversations::ConversationFilter;
 pub use events::EventView;
+pub use usage::{UsageBy, UsageQuestion, UsageRow, UsageView};
 
 use crate::view::message_view;
 use crate::view::{ConversationFacts, ConversationView, List, MessageView, conversation_view};
@@ -24,6 +26,7 @@ use transom_core::decide::{Facts, reply_blocked};
 use transom_core::due::Threshold;
 use transom_core::id::{AccountId, ConversationId, MessageId, SenderId};
 use transom_core::time::Timestamp;
+use transom_core::wallet::Wallet;
 use transom_core::window::Channel;
 use transom_store::{AccountRecord, Message, SenderRecord, Session};
 
@@ -66,6 +69,8 @@ impl Surroundings {
             window: window.as_ref(),
             template: None,
             file: None,
+            // A conversation shows what stands between it and a reply; the account shows its money.
+            wallet: Wallet::Funded,
         })
     }
 }

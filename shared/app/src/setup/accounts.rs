@@ -1,6 +1,6 @@
 //! Accounts: one set of credentials at one provider (M137, M138, D1).
 
-use super::{ROUNDS_MAX, contended, name, not_yet};
+use super::{ROUNDS_MAX, contended, name};
 use crate::event::Event;
 use crate::view::List;
 use crate::{App, AppError, Problem};
@@ -50,7 +50,8 @@ pub struct AccountBody {
     pub profile: Option<ProfileChanges>,
     /// Its price list; `default` when absent.
     pub prices: Option<String>,
-    /// The provider's sandbox. Not implemented yet.
+    /// Whether it is the provider's sandbox: texts alone, and a wallet with a balance where one is
+    /// kept; a tester's keyword `PROXY <app>` is taken off what he says.
     pub sandbox: Option<bool>,
 }
 
@@ -84,6 +85,8 @@ pub struct AccountView {
     pub profile: Option<ProfileChanges>,
     /// Its price list.
     pub prices: String,
+    /// Whether it is the provider's sandbox.
+    pub sandbox: bool,
     /// When it was last changed.
     pub updated_at: String,
 }
@@ -109,6 +112,7 @@ impl From<&AccountRecord> for AccountView {
             template_categories: account.template_categories.clone(),
             profile: account.profile.clone(),
             prices: record.price_list().to_string(),
+            sandbox: account.sandbox,
             updated_at: record.updated_at.rfc3339(),
         }
     }
@@ -129,9 +133,6 @@ impl App {
         if let Some(profile) = &body.profile {
             profile.check().map_err(|e| Problem::invalid(format!("`profile`: {e}")))?;
         }
-        if body.sandbox == Some(true) {
-            return Err(not_yet("sandbox").into());
-        }
         let known = self.store.account(&id).await?;
         let state = match &known {
             None => AccountState::Active,
@@ -150,12 +151,22 @@ impl App {
             portfolio: name("portfolio", portfolio)?,
             template_categories: body.template_categories.clone().unwrap_or_else(all),
             profile: body.profile.clone(),
+            sandbox: body.sandbox.unwrap_or(false),
             id,
         };
         let credentials = self.seal_credentials(&account, body, known.as_ref())?;
         let prices = body.prices.as_deref().map(PriceListId::parse).transpose();
         let prices = name("prices", prices)?;
-        let record = AccountRecord { account, credentials, api_base_url, prices, updated_at: now };
+        let record = AccountRecord {
+            account,
+            credentials,
+            api_base_url,
+            prices,
+            has_wallet: known.as_ref().is_some_and(|k| k.has_wallet),
+            balance_refused_at: known.as_ref().and_then(|k| k.balance_refused_at),
+            balance_refused_by: known.as_ref().and_then(|k| k.balance_refused_by.clone()),
+            updated_at: now,
+        };
         if self.store.put_account(&record).await? == Updated::Changed {
             return Err(contended("account"));
         }

@@ -19,8 +19,8 @@ pub use brands::{BrandBody, BrandView};
 pub use keys::{KeyBody, KeyView, NewKeyView, Principal};
 pub use keywords::KeywordsBody;
 pub use prices::{PriceBody, PriceListBody, PriceListView};
-pub use senders::{HealthView, SenderBody, SenderView};
-pub use settings::{SettingsBody, SettingsView, ThresholdBody};
+pub use senders::{HealthView, OnboardingBody, SenderBody, SenderView, StepView};
+pub use settings::{BudgetBody, SettingsBody, SettingsView, ThresholdBody};
 pub use subscriptions::{SubscriptionBody, SubscriptionView};
 pub use templates::{TemplateBody, TemplateView};
 

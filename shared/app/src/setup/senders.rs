@@ -14,6 +14,7 @@ use transom_core::event::{Cause, EventKind};
 use transom_core::id::{AccountId, BrandId, SenderId};
 use transom_core::identity::Phone;
 use transom_core::keywords::Keywords;
+use transom_core::onboarding::{BusinessManagerId, Onboarding, Step, StepState, business_number};
 use transom_core::time::Timestamp;
 use transom_store::{SenderRecord, Updated};
 use utoipa::ToSchema;
@@ -24,6 +25,9 @@ const LIMIT_DEFAULT: u32 = 250;
 const RATE_MAX: u32 = 1000;
 /// The longest provider's own name of a sender, in characters.
 const PROVIDER_ID_CHARS_MAX: usize = 128;
+
+/// How long a display name is, in characters.
+const DISPLAY_NAME_CHARS: std::ops::RangeInclusive<usize> = 3..=100;
 
 /// A sender as callers give it.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -50,6 +54,8 @@ pub struct SenderBody {
     pub limit_scope: Option<LimitScope>,
     /// Messages a second, 1 to 1000; the provider's own rate by default.
     pub rate_per_second: Option<u32>,
+    /// Its way to WhatsApp, to be followed in `checklist`.
+    pub onboarding: Option<OnboardingBody>,
     /// How many messages agents may send: `per_user_24h` to one customer in 24 hours or until he
     /// answers (1 to 100), `per_agent_30d` of one agent in 30 days. Off unless set.
     #[schema(value_type = Option<Object>, example = json!({"per_user_24h": 10, "per_agent_30d": 100_000}))]
@@ -83,8 +89,8 @@ pub struct SenderView {
     pub agent_limits: Option<AgentLimits>,
     /// What the provider says of it.
     pub health: HealthView,
-    /// What is still to be done before it can be used.
-    pub checklist: Vec<String>,
+    /// The steps of its way to WhatsApp; empty where nobody follows it here.
+    pub checklist: Vec<StepView>,
     /// When it was last changed.
     pub updated_at: String,
 }
@@ -100,6 +106,56 @@ pub struct HealthView {
     pub display_name: Option<String>,
     /// Until when it is restricted.
     pub restricted_until: Option<String>,
+}
+
+/// A sender's way to WhatsApp, as far as an administrator knows it; what is left out is not known.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnboardingBody {
+    /// Meta's id of the business: 15 or 16 digits.
+    #[schema(example = "123456789012345")]
+    pub business_manager_id: Option<String>,
+    /// Whether Meta has verified the business.
+    pub business_verified: Option<bool>,
+    /// Whether the number is the business's own and takes a call or a text.
+    pub receives_code: Option<bool>,
+    /// Whether the number was used with the API before.
+    pub used_with_api: Option<bool>,
+    /// Whether the number stands in a WhatsApp app.
+    pub in_another_app: Option<bool>,
+    /// When it was deleted there.
+    pub left_app_at: Option<String>,
+    /// The name that customers are to see.
+    pub display_name: Option<String>,
+    /// When everything was sent in.
+    pub submitted_at: Option<String>,
+    /// When WhatsApp approved it.
+    pub approved_at: Option<String>,
+}
+
+/// A step of a sender's way to WhatsApp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct StepView {
+    /// `business_manager`, `number`, `other_app`, `display_name`, `approval` or `certificate`.
+    pub step: &'static str,
+    /// `done`, `todo`, `waiting`, `late`, `overdue` or `blocked`.
+    #[schema(value_type = String)]
+    pub state: StepState,
+    /// What to do, or what is waited for.
+    pub remedy: Option<String>,
+    /// When it stands otherwise by itself.
+    pub until: Option<String>,
+}
+
+impl From<Step> for StepView {
+    fn from(step: Step) -> Self {
+        Self {
+            step: step.name,
+            state: step.state,
+            remedy: step.remedy,
+            until: step.until.map(Timestamp::rfc3339),
+        }
+    }
 }
 
 /// Tells an absent field from `null`.
@@ -149,6 +205,7 @@ impl App {
         let brand = self.brand_for_sender(body).await?;
         let mut sender = parse(&id, body, &account)?;
         sender.brand = brand;
+        let onboarding = body.onboarding.as_ref().map(read_onboarding).transpose()?;
         for _ in 0..ROUNDS_MAX {
             let known = self.store.sender(&id).await?;
             let owner = self.owner_of(&sender, now).await?;
@@ -160,9 +217,12 @@ impl App {
                 sender: sender.clone(),
                 expiring: Threshold::default_ladder(),
                 keywords: Keywords::default(),
+                budget: None,
+                onboarding: None,
                 updated_at: now,
             });
             record.sender = sender.clone();
+            record.onboarding.clone_from(&onboarding);
             record.updated_at = now;
             if self.store.put_sender(&record, owner.as_ref()).await? == Updated::Done {
                 return self.tell_sender(&record, known.as_ref(), now).await;
@@ -176,7 +236,7 @@ impl App {
     /// # Errors
     /// `not_found`, or when the table cannot be reached.
     pub async fn show_sender(&self, id: &str) -> Result<SenderView, AppError> {
-        Ok(SenderView::from(&self.existing_sender(id).await?))
+        self.sender_view(&self.existing_sender(id).await?, self.clock.now()).await
     }
 
     /// All senders, by name.
@@ -185,8 +245,12 @@ impl App {
     /// When the table cannot be reached.
     pub async fn list_senders(&self) -> Result<List<SenderView>, AppError> {
         let senders = self.store.senders().await?;
-        let here = senders.iter().filter(|s| s.sender.deleted_at.is_none());
-        Ok(List::whole(here.map(SenderView::from).collect()))
+        let now = self.clock.now();
+        let mut views = Vec::with_capacity(senders.len());
+        for sender in senders.iter().filter(|s| s.sender.deleted_at.is_none()) {
+            views.push(self.sender_view(sender, now).await?);
+        }
+        Ok(List::whole(views))
     }
 
     /// Deletes a sender: its conversations are interrupted until it is put again (M50).
@@ -210,6 +274,22 @@ impl App {
         let id = SenderId::parse(id).map_err(|_| unknown())?;
         let record = self.store.sender(&id).await?.filter(|r| r.sender.deleted_at.is_none());
         record.ok_or_else(|| unknown().into())
+    }
+
+    /// A sender, with the steps of its way where they are followed.
+    async fn sender_view(
+        &self,
+        record: &SenderRecord,
+        now: Timestamp,
+    ) -> Result<SenderView, AppError> {
+        let mut view = SenderView::from(record);
+        if let Some(onboarding) = &record.onboarding
+            && let Some(account) = self.store.account(&record.sender.account).await?
+        {
+            let steps = onboarding.checklist(&record.sender.phone, account.account.provider, now);
+            view.checklist = steps.into_iter().map(StepView::from).collect();
+        }
+        Ok(view)
     }
 
     async fn account_for_sender(&self, body: &SenderBody) -> Result<Account, AppError> {
@@ -278,7 +358,7 @@ impl App {
         known: Option<&SenderRecord>,
         now: Timestamp,
     ) -> Result<SenderView, AppError> {
-        let view = SenderView::from(record);
+        let view = self.sender_view(record, now).await?;
         let mut data = serde_json::to_value(&view).unwrap_or_default();
         if let Some(fields) = data.as_object_mut() {
             fields.insert("deleted".to_owned(), json!(record.sender.deleted_at.is_some()));
@@ -303,6 +383,36 @@ impl App {
     }
 }
 
+fn read_onboarding(body: &OnboardingBody) -> Result<Onboarding, Problem> {
+    let wrong = |field: &str, why: String| Problem::invalid(format!("`onboarding.{field}` {why}"));
+    let time = |field: &'static str, text: &Option<String>| {
+        let read = text.as_deref().map(Timestamp::parse_rfc3339).transpose();
+        read.map_err(|e| wrong(field, e.to_string()))
+    };
+    let business_manager_id =
+        body.business_manager_id.as_deref().map(BusinessManagerId::parse).transpose();
+    let display_name = body.display_name.as_deref().map(str::trim).map(str::to_owned);
+    let is_name = |name: &String| {
+        DISPLAY_NAME_CHARS.contains(&name.chars().count()) && !name.chars().any(char::is_control)
+    };
+    if display_name.as_ref().is_some_and(|name| !is_name(name)) {
+        let why = "must be 3 to 100 printable characters, the business's own name";
+        return Err(wrong("display_name", why.to_owned()));
+    }
+    Ok(Onboarding {
+        business_manager_id: business_manager_id
+            .map_err(|e| wrong("business_manager_id", e.to_string()))?,
+        business_verified: body.business_verified.unwrap_or(false),
+        receives_code: body.receives_code.unwrap_or(false),
+        used_with_api: body.used_with_api.unwrap_or(false),
+        in_another_app: body.in_another_app.unwrap_or(false),
+        left_app_at: time("left_app_at", &body.left_app_at)?,
+        display_name,
+        submitted_at: time("submitted_at", &body.submitted_at)?,
+        approved_at: time("approved_at", &body.approved_at)?,
+    })
+}
+
 /// Whether a limit was raised or lowered; no limit is higher than any.
 fn limit_change(
     before: Option<Option<u32>>,
@@ -318,7 +428,10 @@ fn limit_change(
 }
 
 fn parse(id: &SenderId, body: &SenderBody, account: &Account) -> Result<Sender, Problem> {
-    let phone = Phone::parse(&body.phone).map_err(|e| Problem::invalid(format!("`phone` {e}")))?;
+    let phone = Phone::parse(&body.phone).map_err(|e| match business_number(&body.phone) {
+        Err(fault) => Problem::invalid(format!("`phone` {fault}")),
+        Ok(_) => Problem::invalid(format!("`phone` {e}")),
+    })?;
     if let Some(misfit) = account.profile().sender_misfit(&phone) {
         return Err(Problem::invalid(format!("`phone` {misfit}")));
     }

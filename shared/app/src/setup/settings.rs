@@ -5,8 +5,10 @@ use super::{contended, not_yet};
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use transom_core::budget::{Budget, Per};
 use transom_core::due::Threshold;
 use transom_core::keywords::Keywords;
+use transom_core::money::{Amount, Currency, Money};
 use transom_core::time::Timestamp;
 use transom_store::{SenderRecord, Updated};
 use utoipa::ToSchema;
@@ -54,8 +56,9 @@ pub struct SettingsBody {
     pub masking: Option<Value>,
     /// Not implemented yet.
     pub retention_days: Option<Value>,
-    /// Not implemented yet.
-    pub budget: Option<Value>,
+    /// What may be spent in a day or a month (of UTC) on conversations that the business begins;
+    /// no end by default.
+    pub budget: Option<BudgetBody>,
 }
 
 /// A warning.
@@ -68,6 +71,31 @@ pub struct ThresholdBody {
     pub to: String,
 }
 
+/// A budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetBody {
+    /// How much: a decimal text, never a number.
+    #[schema(example = "25.00")]
+    pub amount: String,
+    /// Three capital letters: those of the account's price list.
+    #[schema(example = "USD")]
+    pub currency: String,
+    /// `day` or `month`.
+    #[schema(value_type = String)]
+    pub per: Per,
+}
+
+impl From<&Budget> for BudgetBody {
+    fn from(budget: &Budget) -> Self {
+        Self {
+            amount: budget.most.amount.to_string(),
+            currency: budget.most.currency.to_string(),
+            per: budget.per,
+        }
+    }
+}
+
 /// A sender's settings as callers read them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SettingsView {
@@ -75,6 +103,8 @@ pub struct SettingsView {
     pub expiring: Vec<ThresholdBody>,
     /// The words that this sender adds to those of every sender.
     pub keywords: KeywordsBody,
+    /// What may be spent on conversations that the business begins.
+    pub budget: Option<BudgetBody>,
 }
 
 impl From<&SenderRecord> for SettingsView {
@@ -83,6 +113,7 @@ impl From<&SenderRecord> for SettingsView {
         Self {
             expiring: record.expiring.iter().map(shown).collect(),
             keywords: KeywordsBody::from(&record.keywords),
+            budget: record.budget.as_ref().map(BudgetBody::from),
         }
     }
 }
@@ -103,7 +134,6 @@ impl SettingsBody {
             ("delivery_table", &self.delivery_table),
             ("masking", &self.masking),
             ("retention_days", &self.retention_days),
-            ("budget", &self.budget),
         ]
         .into_iter()
         .find(|(_, value)| value.is_some())
@@ -135,6 +165,7 @@ impl App {
             Some(given) => given.read()?,
             None => Keywords::default(),
         };
+        record.budget = body.budget.as_ref().map(budget).transpose()?;
         record.updated_at = now;
         // Only while the number is still its own.
         if self.store.put_sender(&record, Some(&record.sender.id)).await? == Updated::Changed {
@@ -150,6 +181,17 @@ impl App {
     pub async fn show_settings(&self, sender: &str) -> Result<SettingsView, AppError> {
         Ok(SettingsView::from(&self.existing_sender(sender).await?))
     }
+}
+
+fn budget(given: &BudgetBody) -> Result<Budget, Problem> {
+    let amount = Amount::parse(&given.amount)
+        .map_err(|e| Problem::invalid(format!("`budget.amount` {e}")))?;
+    if amount < Amount::ZERO {
+        return Err(Problem::invalid("`budget.amount` must not be below 0"));
+    }
+    let currency = Currency::parse(&given.currency)
+        .map_err(|e| Problem::invalid(format!("`budget.currency` {e}")))?;
+    Ok(Budget { most: Money { amount, currency }, per: given.per })
 }
 
 fn ladder(given: &[ThresholdBody]) -> Result<Vec<Threshold>, Problem> {

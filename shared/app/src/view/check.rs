@@ -4,6 +4,7 @@ use super::{CostView, WindowView};
 use crate::error::Problem;
 use serde::Serialize;
 use transom_core::account::AccountState;
+use transom_core::budget::Per;
 use transom_core::code::Code;
 use transom_core::consent::OptIn;
 use transom_core::decide::SentAs;
@@ -79,6 +80,10 @@ pub struct CheckInputs {
     pub template: Option<CheckTemplate>,
     /// Until when the provider has restricted the sender.
     pub restricted_until: Option<String>,
+    /// `funded`, or `empty` where the account cannot pay.
+    pub balance: &'static str,
+    /// The sender's budget; `null` where it has none.
+    pub budget: Option<CheckBudget>,
     /// The messaging limit; `null` where the sender has none.
     pub limit: Option<CheckLimit>,
 }
@@ -110,6 +115,22 @@ pub struct CheckLimit {
     pub holds_a_place: bool,
     /// When the next place is free.
     pub next_free_at: Option<String>,
+}
+
+/// The sender's budget, as it stands in this period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CheckBudget {
+    /// How much may be spent.
+    pub amount: String,
+    /// Of what.
+    pub currency: String,
+    /// `day` or `month`.
+    #[schema(value_type = String)]
+    pub per: Per,
+    /// What is spent or reserved.
+    pub spent: String,
+    /// When the next period begins.
+    pub resets_at: String,
 }
 
 /// Something that would be allowed instead.

@@ -249,6 +249,7 @@ fn failed(kind: FactKind, fact: &Fact, provider: Option<Provider>) -> FailureVie
         _ if explanation == UNKNOWN_CODE => "provider_refused",
         Concern::User => "recipient_refused",
         Concern::Account => "account_refused",
+        Concern::Balance => "insufficient_balance",
         Concern::Content => "content_refused",
         Concern::Pace => "rate_limited",
         Concern::Window => "window_expired",

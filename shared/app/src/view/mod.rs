@@ -7,7 +7,9 @@ mod message;
 mod money;
 mod problem;
 
-pub use check::{AlternativeView, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView};
+pub use check::{
+    AlternativeView, CheckBudget, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView,
+};
 pub use conversation::{
     ContactDetail, ContactView, ConversationFacts, ConversationView, ReplyView, WindowView,
     contact_detail, contact_view, conversation_view, reply_view, window_view,

@@ -75,7 +75,7 @@ pub const KNOWN_CODES: &[(&str, Explanation)] = &[
     (
         "1003",
         row(
-            Concern::Account,
+            Concern::Balance,
             FINAL,
             "the balance of the provider's wallet is too low",
             "Recharge the wallet at the provider; sends go on once it has a balance.",

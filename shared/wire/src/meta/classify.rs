@@ -67,9 +67,11 @@ fn refused(status: u16, retry_after: Option<&str>, code: String) -> Answer {
     match told.concern {
         Concern::Pace => throttled(retry_after, code),
         Concern::Outcome => Answer::Unknown { code },
-        Concern::User | Concern::Account | Concern::Content | Concern::Window => {
-            Answer::Refused { code }
-        }
+        Concern::User
+        | Concern::Account
+        | Concern::Balance
+        | Concern::Content
+        | Concern::Window => Answer::Refused { code },
     }
 }
 

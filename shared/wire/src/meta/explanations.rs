@@ -42,7 +42,7 @@ pub(super) const DISPLAY_NAME: Explanation = row(
     "Have the display name approved in Meta's WhatsApp Manager.",
 );
 pub(super) const PAYMENT: Explanation = row(
-    Concern::Account,
+    Concern::Balance,
     FINAL,
     "the account's means of payment is not in order",
     "Put the means of payment right in Meta's Business Manager.",

@@ -80,9 +80,11 @@ fn refused(status: u16, retry_after: Option<&str>, body: Body) -> Answer {
     match explain(&code).concern {
         Concern::Pace => throttled(retry_after, Some(code)),
         Concern::Outcome => Answer::Unknown { code },
-        Concern::User | Concern::Account | Concern::Content | Concern::Window => {
-            Answer::Refused { code }
-        }
+        Concern::User
+        | Concern::Account
+        | Concern::Balance
+        | Concern::Content
+        | Concern::Window => Answer::Refused { code },
     }
 }
 

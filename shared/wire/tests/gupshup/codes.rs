@@ -6,7 +6,7 @@ use transom_wire::{Concern, UNKNOWN_CODE};
 
 /// Every code of the provider notes, by whom it concerns.
 const EXPECTED: &[(Concern, &[u32])] = &[
-    (Concern::Account, &[1003]),
+    (Concern::Balance, &[1003]),
     (Concern::User, &[1001, 1002, 1006, 1007, 1008, 1012, 1013]),
     (Concern::Content, &[1009, 1010, 1011, 4003, 4004, 4005]),
     (Concern::Pace, &[471, 500, 4001, 4002]),
@@ -52,7 +52,7 @@ fn explanations_read_as_they_should() {
 fn metas_codes_are_explained() {
     assert_eq!(explain("131047").concern, Concern::Window);
     assert_eq!(explain("131026").concern, Concern::User);
-    assert_eq!(explain("131042").concern, Concern::Account);
+    assert_eq!(explain("131042").concern, Concern::Balance);
     for code in ["131056", "130472", "131049", "131050", "132015", "137000"] {
         assert_eq!(explain(code), transom_wire::meta::explain(code), "{code}");
         assert_ne!(explain(code), UNKNOWN_CODE, "{code}");

@@ -6,7 +6,8 @@ use transom_wire::{Concern, UNKNOWN_CODE};
 
 /// Every code of the provider notes, by whom it concerns.
 const EXPECTED: &[(Concern, &[u32])] = &[
-    (Concern::Account, &[0, 3, 10, 33, 190, 368, 131005, 131031, 131037, 131042, 131045, 133010]),
+    (Concern::Account, &[0, 3, 10, 33, 190, 368, 131005, 131031, 131037, 131045, 133010]),
+    (Concern::Balance, &[131042]),
     (Concern::User, &[130472, 130497, 131021, 131026, 131030, 131049, 131050, 131062, 137000]),
     (
         Concern::Content,
@@ -65,7 +66,7 @@ fn explanations_read_as_they_should() {
         // Waiting helps where the pace is the trouble, and never where the outcome is in doubt.
         match told.concern {
             Concern::Pace => assert!(told.retryable, "{code}"),
-            Concern::Outcome | Concern::Account | Concern::Window => {
+            Concern::Outcome | Concern::Account | Concern::Balance | Concern::Window => {
                 assert!(!told.retryable, "{code}");
             }
             Concern::User | Concern::Content => {}

@@ -54,7 +54,7 @@ fn explanations_read_as_they_should() {
         // Waiting helps where the pace is the trouble, and never where the outcome is in doubt.
         match told.concern {
             Concern::Pace => assert!(told.retryable, "{code}"),
-            Concern::Outcome | Concern::Account | Concern::Window => {
+            Concern::Outcome | Concern::Account | Concern::Balance | Concern::Window => {
                 assert!(!told.retryable, "{code}");
             }
             Concern::User | Concern::Content => {}
