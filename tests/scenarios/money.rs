@@ -10,7 +10,7 @@ use transom_core::time::{Millis, Timestamp};
 use transom_core::wallet::PROBE_AFTER;
 use transom_local::transport::WireFault;
 use transom_testkit::world::{CUSTOMER, NUMBER, account_body, sender_body};
-use transom_testkit::{Answer, AutoStatus, Script, World};
+use transom_testkit::{Answer, AutoStatus, Fault, Script, World};
 
 const SETTINGS: &str = "/v1/senders/support/settings";
 const WALLET: &str = "/v1/accounts/tw/wallet";
@@ -245,6 +245,75 @@ async fn m59_credit_lets_an_account_send_again_at_once(provider: Provider) {
     assert_eq!((&wallet.body["state"], &wallet.body["balance"]), (&json!("funded"), &json!("10")));
 }
 
+every_provider!(m59_a_refusal_of_old_stops_nothing: meta Meta, gupshup Gupshup);
+async fn m59_a_refusal_of_old_stops_nothing(provider: Provider) {
+    let world = World::of(provider).await;
+    world.sandbox().set_autostatus(AutoStatus::None);
+    world.customer_writes("Hello").await;
+    for text in ["One", "Two"] {
+        assert_eq!(world.send(text).await.status, 202);
+        world.settle().await;
+    }
+    let sids: Vec<String> = world.sandbox().outbox().iter().map(|m| m.sid.clone()).collect();
+    let code = Some(no_balance(provider));
+    let (first, second) =
+        (world.status(&sids[0], "failed", code), world.status(&sids[1], "failed", code));
+    assert_eq!(world.post_webhook(&first).await.status, 200);
+    assert_eq!(world.send("Hi").await.code(), "insufficient_balance");
+    world.pass(Millis::from_seconds(2));
+    book(&world, json!({ "amount": "5", "currency": "USD" })).await;
+    // The same refusal told again, and one of before that comes late.
+    for webhook in [&first, &second] {
+        assert_eq!(world.post_webhook(webhook).await.status, 200);
+        assert_eq!(
+            world.send("Hi").await.status,
+            202,
+            "what is older than the credit says nothing"
+        );
+    }
+    world.settle().await;
+    assert_eq!(ids(&world, "wallet.low").len(), 1);
+}
+
+/// Meta's answer to a send may itself say that there is no balance; what follows from it is the
+/// sweep's where the sender dies. Its statuses may also come by the path for statuses alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m59_an_answer_stops_the_account_too_and_a_crash_does_not_hide_it() {
+    let world = World::of(Provider::Meta).await;
+    world.sandbox().set_autostatus(AutoStatus::None);
+    let no_money = Fault::Status { status: 400, code: 131_042, retry_after_s: None, taken: false };
+    world.customer_writes("Hello").await;
+    world.sandbox().fail_next(no_money);
+    assert_eq!(world.send("One").await.status, 202);
+    world.settle().await;
+    assert_eq!(world.get(WALLET).await.body["state"], "empty");
+    world.pass(Millis::from_seconds(1));
+    book(&world, json!({ "amount": "5", "currency": "USD" })).await;
+    world.pass(Millis::from_seconds(1));
+    // The claim and the answer are written; the account is out of reach.
+    world.sandbox().fail_next(no_money);
+    world.inject(Script::new().on("Sender", "UpdateItem", 2, 90, WireFault::Unreachable));
+    let sent = world.send("Two").await;
+    assert_eq!(sent.status, 202);
+    world.settle().await;
+    assert_eq!(world.get(WALLET).await.body["state"], "funded");
+    world.inject(Script::new());
+    world.advance(Millis::from_seconds(16 * 60)).await;
+    assert!(!world.get(WALLET).await.body["refused_at"].is_null(), "the sweep noted it");
+    assert_eq!(world.message(&sent.text("id")).await["failure"]["code"], "insufficient_balance");
+    assert_eq!(ids(&world, "wallet.low").len(), 2);
+    book(&world, json!({ "amount": "5", "currency": "USD" })).await;
+    world.pass(Millis::from_seconds(1));
+    assert_eq!(world.send("Three").await.status, 202);
+    world.settle().await;
+    let sid = world.sandbox().outbox().last().unwrap().sid.clone();
+    world.pass(Millis::from_seconds(1));
+    let mut status = world.status(&sid, "failed", Some(131_042)).signed(&world.url);
+    status.path = world.path("status");
+    assert_eq!(world.post_signed(&status).await.status, 200);
+    assert_eq!(world.send("Four").await.code(), "insufficient_balance");
+}
+
 every_provider!(m81_m82_a_dollar_for_testing_pays_for_each_message_once);
 async fn m81_m82_a_dollar_for_testing_pays_for_each_message_once(provider: Provider) {
     let world = with_prices(provider).await;
@@ -317,7 +386,7 @@ async fn m81_a_message_whose_answer_was_lost_is_booked_by_its_status(provider: P
     world.sandbox().set_autostatus(AutoStatus::None);
     book(&world, json!({ "amount": "1", "currency": "USD" })).await;
     world.customer_writes("Hello").await;
-    world.sandbox().fail_next(transom_testkit::Fault::DropAfterRequest);
+    world.sandbox().fail_next(Fault::DropAfterRequest);
     assert_eq!(world.send("Hi").await.status, 202);
     world.settle().await;
     assert_eq!(world.get(WALLET).await.body["balance"], "1", "nobody knows whether it went out");

@@ -41,6 +41,10 @@ pub struct AccountRecord {
     /// Which message that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance_refused_by: Option<String>,
+    /// Since when evidence says that it can pay again: an older refusal that is told later, or once
+    /// more, says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance_cleared_at: Option<Timestamp>,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }

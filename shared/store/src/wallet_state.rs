@@ -39,14 +39,15 @@ impl Store {
             .value(":by", s(by))
             .value(":over", n(at.minus(counts_for).as_millis()))
             .when(
-                "attribute_exists(pk) AND (attribute_not_exists(doc.balance_refused_at) \
+                "attribute_exists(pk) AND (attribute_not_exists(doc.balance_cleared_at) \
+                 OR doc.balance_cleared_at < :at) AND (attribute_not_exists(doc.balance_refused_at) \
                  OR doc.balance_refused_at <= :over \
                  OR (doc.balance_refused_by = :by AND doc.balance_refused_at = :at))",
             );
         self.update_account(account, expression).await
     }
 
-    /// Takes a refusal back that is not later than `at`.
+    /// Takes a refusal back that is not later than `at`, and any that will yet be told of before.
     ///
     /// # Errors
     /// When the table cannot be reached.
@@ -56,9 +57,14 @@ impl Store {
         at: Timestamp,
     ) -> Result<Updated, StoreError> {
         let expression = Expression::default()
+            .set("doc.balance_cleared_at = :at")
             .remove("doc.balance_refused_at, doc.balance_refused_by")
             .value(":at", n(at.as_millis()))
-            .when("doc.balance_refused_at <= :at");
+            .when(
+                "attribute_exists(pk) AND (attribute_not_exists(doc.balance_refused_at) \
+                 OR doc.balance_refused_at <= :at) AND (attribute_not_exists(doc.balance_cleared_at) \
+                 OR doc.balance_cleared_at < :at)",
+            );
         self.update_account(account, expression).await
     }
 

@@ -164,6 +164,7 @@ impl App {
             prices,
             has_wallet: known.as_ref().is_some_and(|k| k.has_wallet),
             balance_refused_at: known.as_ref().and_then(|k| k.balance_refused_at),
+            balance_cleared_at: known.as_ref().and_then(|k| k.balance_cleared_at),
             balance_refused_by: known.as_ref().and_then(|k| k.balance_refused_by.clone()),
             updated_at: now,
         };

@@ -3,7 +3,7 @@
 use super::name;
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use transom_core::country::Country;
 use transom_core::id::PriceListId;
 use transom_core::money::{Amount, Currency};
@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 
 /// The most prices of a list: every country with every category, several times over.
 const PRICES_MAX: usize = 4000;
+/// The most prices of one country, or of none: a send reads them all.
+const OF_ONE_COUNTRY_MAX: usize = 200;
 /// The fee of a price that names none.
 const FEE_DEFAULT: &str = "whatsapp";
 /// The longest name of a fee.
@@ -132,6 +134,7 @@ fn read(body: &PriceListBody) -> Result<PriceList, Problem> {
         return Err(Problem::invalid(format!("`prices` has more than {PRICES_MAX} entries")));
     }
     let mut prices = Vec::with_capacity(body.prices.len());
+    let mut of_country: BTreeMap<Option<Country>, usize> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for (index, given) in body.prices.iter().enumerate() {
         let price = read_price(given)
@@ -139,6 +142,14 @@ fn read(body: &PriceListBody) -> Result<PriceList, Problem> {
         let key = (price.fee.clone(), price.on, price.country, price.category, price.from);
         if !seen.insert(key) {
             let detail = format!("`prices[{index}]` stands there twice; give each price one day");
+            return Err(Problem::invalid(detail));
+        }
+        let count = of_country.entry(price.country).or_default();
+        *count += 1;
+        if *count > OF_ONE_COUNTRY_MAX {
+            let detail = format!(
+                "`prices[{index}]`: more than {OF_ONE_COUNTRY_MAX} prices of one country, or of none"
+            );
             return Err(Problem::invalid(detail));
         }
         prices.push(price);
