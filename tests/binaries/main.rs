@@ -1,4 +1,4 @@
-//! The main road of every provider through all six binaries that are deployed, as processes of
+//! The main road of every provider through all seven binaries that are deployed, as processes of
 //! their own under a Runtime API emulator, with the same final states as in one process.
 #![allow(
     clippy::unwrap_used,

@@ -293,7 +293,6 @@ async fn what_belongs_to_later_issues_says_so() {
         ("GET", "/v1/audit"),
         ("GET", "/v1/self-check"),
         ("GET", "/v1/offers"),
-        ("POST", "/v1/media"),
         ("PUT", "/v1/agents/asha"),
         ("PUT", "/v1/queues/first"),
     ];

@@ -12,7 +12,8 @@ struct Ledger<'a> {
     seen: f64,
 }
 
-const FUNCTIONS: [&str; 6] = ["Inbound", "Status", "Sender", "Sweeper", "Desk", "Notifier"];
+const FUNCTIONS: [&str; 7] =
+    ["Inbound", "Status", "Sender", "Media", "Sweeper", "Desk", "Notifier"];
 
 impl<'a> Ledger<'a> {
     fn new(world: &'a World) -> Self {
@@ -128,6 +129,53 @@ async fn an_idle_sweep_reads_next_to_nothing_however_much_is_stored() {
     let before = reads(&world);
     world.house.sweep().await.unwrap();
     assert!(reads(&world) - before <= 2.0, "one empty query for each shard");
+}
+
+/// What a file adds to its message, and what fetching it costs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn write_units_of_a_message_with_a_file() {
+    use transom_core::account::Provider;
+    use transom_testkit::{FileFault, PhoneContent, PhoneMedia};
+    let mut table = Vec::new();
+    for provider in Provider::ALL {
+        let world = World::with(transom_testkit::WorldPlan {
+            provider: Some(provider),
+            by_hand: true,
+            ..transom_testkit::WorldPlan::default()
+        })
+        .await;
+        let claim = if provider == Provider::Meta { 0.0 } else { 1.0 };
+        let mut ledger = Ledger::new(&world);
+        let mut note = |what: &str, spent: f64, budget: f64| {
+            assert!(spent <= budget, "{provider:?}, {what}: {spent} write units, budget {budget}");
+            table
+                .push(json!({ "provider": provider.as_str(), "what": what, "write_units": spent }));
+        };
+        let image = || {
+            let media = PhoneMedia { caption: "leaf".to_owned(), ..PhoneMedia::default() };
+            PhoneMessage::new(CUSTOMER, NUMBER, PhoneContent::Image(media))
+        };
+        world.customer_writes("Hello").await;
+        world.settle().await;
+        world.pass(Millis::from_seconds(60));
+        ledger.take();
+        let sid = world.sandbox().phone_send(image()).await.unwrap().sid;
+        note("image in an open window", ledger.take(), 4.0 + claim);
+        world.settle().await;
+        note("its file, fetched and told", ledger.take(), 3.0);
+        world.sandbox().phone_resend(&sid).await.unwrap();
+        world.settle().await;
+        note("the image again", ledger.take(), 2.0 + claim);
+        world.pass(Millis::from_seconds(60));
+        world.sandbox().fail_next_file(FileFault::Status(500));
+        world.sandbox().phone_send(image()).await.unwrap();
+        ledger.take();
+        world.settle().await;
+        note("a try that fails", ledger.take(), 3.0);
+        world.advance(Millis::from_seconds(60)).await;
+        note("put into its queue again, fetched and told", ledger.take(), 6.0);
+    }
+    insta::assert_json_snapshot!("write_units_of_a_message_with_a_file", table);
 }
 
 /// The same figures for every provider: Meta needs no claim, Gupshup two joins.

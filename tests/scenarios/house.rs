@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use transom_core::account::Provider;
 
 /// The rooms in the order in which they may import: each only what stands before it.
-const ROOMS: [(&str, u32); 14] = [
+const ROOMS: [(&str, u32); 15] = [
     ("transom-core", 0),
     ("transom-wire", 1),
     ("transom-store", 2),
@@ -15,6 +15,7 @@ const ROOMS: [(&str, u32); 14] = [
     ("transom-inbound", 5),
     ("transom-status", 5),
     ("transom-sender", 5),
+    ("transom-media", 5),
     ("transom-sweeper", 5),
     ("transom-desk", 5),
     ("transom-notifier", 5),

@@ -9,6 +9,7 @@
 mod agent_limits;
 mod blocked;
 mod broken;
+mod changes;
 mod check;
 mod consent;
 mod contract;
@@ -26,7 +27,9 @@ mod limit_model;
 mod limits;
 mod logs;
 mod main_road;
+mod media_in;
 mod media_out;
+mod media_store;
 mod meta;
 mod money;
 mod order;

@@ -162,9 +162,15 @@ pub(crate) fn page_limit(text: Option<&str>) -> Result<u16, Problem> {
     }
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// The type of the body, as the request tells it.
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = given.and_then(|value| value.split(';').next()).map(str::trim);
+    given.map(|given| given.trim().to_owned()).filter(|given| !given.is_empty())
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let given = content_type(headers);
+    let essence = given.as_deref().and_then(|value| value.split(';').next()).map(str::trim);
     if essence.is_some_and(|e| e.eq_ignore_ascii_case("application/json")) {
         return Ok(());
     }

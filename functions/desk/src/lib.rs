@@ -13,6 +13,7 @@ mod conversations;
 mod deliveries;
 mod input;
 mod keys;
+mod media;
 mod message_body;
 mod messages;
 mod not_implemented;
@@ -70,6 +71,7 @@ fn calls() -> Vec<Call> {
         wallet::calls(),
         usage::calls(),
         messages::calls(),
+        media::calls(),
         conversations::calls(),
         contacts::calls(),
         not_implemented::calls(),

@@ -1,7 +1,7 @@
 //! The calls of the contract that this build does not have: they say so, to whoever may make
 //! them, instead of answering something else.
 
-use crate::auth::{ADMIN, CONVERSE, DESK, PLAN, SUPERVISE};
+use crate::auth::{ADMIN, DESK, PLAN, SUPERVISE};
 use crate::call::{Call, delete, get, patch, post, put};
 use crate::problem::Failure;
 use transom_app::Problem;
@@ -48,9 +48,6 @@ fn set_up() -> Vec<Call> {
 fn messages() -> Vec<Call> {
     const CONTACT: &str = "/v1/senders/{sender}/contacts/{contact}";
     vec![
-        post("/v1/media", "Store a media item", CONVERSE, not_yet),
-        get("/v1/media/{id}", "A media item", CONVERSE, not_yet),
-        post("/v1/media/{id}/retry", "Fetch a media item again", CONVERSE, not_yet),
         get(
             "/v1/senders/{sender}/contacts/{contact}/export",
             "Everything that is known of a contact",

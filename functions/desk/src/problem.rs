@@ -51,6 +51,7 @@ pub(crate) fn problem_of(error: AppError) -> Problem {
         AppError::Refused(_) => None,
         AppError::Store(StoreError::Unavailable { .. } | StoreError::Contended { .. })
         | AppError::Queue { .. }
+        | AppError::Objects { .. }
         | AppError::OutOfTime => Some(Code::Overloaded),
         AppError::Store(StoreError::Corrupt { .. }) | AppError::Keys(_) => Some(Code::Internal),
     };

@@ -72,7 +72,7 @@ fn app() -> App {
     let table = || "table".to_owned();
     let tables = Tables { sessions: table(), limits: table(), accounts: table() };
     let hash_key = keys.hash_key().clone();
-    let urls = QueueUrls { replies: None, campaigns: None, events: None };
+    let urls = QueueUrls::default();
     let admin_key_sha256 =
         Some(data_encoding::HEXLOWER.encode(&Sha256::digest(ADMIN_KEY.as_bytes())));
     App {
@@ -80,6 +80,10 @@ fn app() -> App {
         queues: Queues::new(aws_sdk_sqs::Client::from_conf(sqs), urls),
         keys,
         provider: ProviderClient::new().expect("a client"),
+        objects: transom_app::objects::Objects::new(
+            transom_app::objects::client(true).expect("a client"),
+            None,
+        ),
         outbound: OutboundClient::new(false).expect("a client"),
         clock: Clock::system(),
         entropy: Entropy::new(|bytes| bytes.fill(7)),

@@ -3,6 +3,7 @@
 
 use crate::binaries::Binaries;
 use crate::engine::dynamo::DynamoEngine;
+use crate::engine::objects::{self, ObjectEngine, ObjectPlan, credentials_of};
 use crate::engine::queue::QueueEngine;
 use crate::engine::queue_client;
 use crate::policy::{ActionLog, REGION};
@@ -60,6 +61,7 @@ pub(crate) struct Rooms {
     pub(crate) log: ActionLog,
     pub(crate) faults: FaultSlot,
     pub(crate) queues: QueueEngine,
+    pub(crate) objects: ObjectEngine,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) data: Option<PathBuf>,
     pub(crate) binaries: Option<Binaries>,
@@ -94,6 +96,7 @@ impl House {
         let key_text = key_ring(data)?;
         let keys = KeyRing::parse(&key_text)?;
         let sandbox = sandbox(&plan.clock);
+        sandbox.set_base_url(&format!("{}/sandbox", plan.own_url));
         let builder = Builder {
             plan: &plan,
             tables: &tables,
@@ -114,6 +117,7 @@ impl House {
             apps.insert(id.clone(), app);
         }
         let operator = builder.operator()?;
+        let objects = builder.objects()?;
         let binaries = match &plan.binaries {
             None => None,
             Some(folder) => {
@@ -139,6 +143,7 @@ impl House {
             log,
             faults,
             queues,
+            objects,
             sqs,
             data: plan.data,
             binaries,
@@ -188,6 +193,12 @@ impl House {
     #[must_use]
     pub fn binaries(&self) -> Option<&Binaries> {
         self.0.binaries.as_ref()
+    }
+
+    /// Object storage.
+    #[must_use]
+    pub fn objects(&self) -> &ObjectEngine {
+        &self.0.objects
     }
 
     /// The template that the house was built from.
@@ -295,6 +306,8 @@ impl House {
     }
 }
 
+/// The environment's name of the bucket of media.
+const BUCKET_URL: &str = "TRANSOM_MEDIA_BUCKET_URL";
 /// Where a data folder keeps how far its clock was moved, in milliseconds.
 const CLOCK_FILE: &str = "clock-ahead-ms";
 /// How long a function's SDK waits before it makes a failed call to an engine again.
@@ -313,7 +326,7 @@ fn router_of(id: &str, app: &App) -> Result<Option<Router>> {
         "Inbound" => Some(transom_inbound::router(app)),
         "Status" => Some(transom_status::router(app)),
         "Desk" => Some(transom_desk::router(app)),
-        "Sender" | "Sweeper" | "Notifier" => None,
+        "Sender" | "Media" | "Sweeper" | "Notifier" => None,
         other => bail!("the template has a function {other} that local mode does not know"),
     })
 }
@@ -388,7 +401,40 @@ impl Builder<'_> {
         set("TRANSOM_ADMIN_KEY_SHA256", &self.plan.admin_key_sha256);
         set("AWS_ENDPOINT_URL_DYNAMODB", self.tables.endpoint());
         set("AWS_ENDPOINT_URL_SQS", self.queues.endpoint());
+        if let Some(bucket) = self.bucket(&names) {
+            let links = self.bucket_url(&self.plan.public_url, &bucket);
+            names.insert("TRANSOM_MEDIA_LINKS_URL".to_owned(), links);
+            let inside = self.bucket_url(&self.plan.own_url, &bucket);
+            names.insert(BUCKET_URL.to_owned(), inside);
+        }
         names
+    }
+
+    /// The bucket that an environment names, if any.
+    fn bucket(&self, environment: &BTreeMap<String, String>) -> Option<String> {
+        let url = environment.get(BUCKET_URL)?;
+        let is_named = |bucket: &&String| url.starts_with(&format!("https://{bucket}.s3."));
+        self.plan.template.buckets.iter().find(is_named).cloned()
+    }
+
+    fn bucket_url(&self, base: &str, bucket: &str) -> String {
+        format!("{base}{}/{bucket}", objects::PATH)
+    }
+
+    /// Object storage, on the listener of the house, so that its links can be opened.
+    fn objects(&self) -> Result<ObjectEngine> {
+        let functions = self.plan.template.functions.values();
+        let policies = functions.map(|f| (f.logical_id.clone(), f.policy.clone())).collect();
+        let (own, public) = (self.plan.own_url.clone(), self.plan.public_url.clone());
+        ObjectEngine::new(ObjectPlan {
+            folder: self.plan.data.as_ref().map(|folder| folder.join("objects")),
+            addresses: vec![own, public],
+            buckets: self.plan.template.buckets.clone(),
+            policies: if self.plan.hold_to_policies { policies } else { BTreeMap::new() },
+            clock: self.plan.clock.clone(),
+            log: self.log.clone(),
+            faults: self.faults.clone(),
+        })
     }
 
     /// An app that may do everything the functions may do together.
@@ -411,16 +457,22 @@ impl Builder<'_> {
         if settings.admin_key_sha256.is_some() {
             settings.admin_key_sha256 = Some(self.plan.admin_key_sha256.clone());
         }
+        let bucket = self.bucket(environment);
+        settings.media_bucket_url =
+            bucket.as_ref().map(|bucket| self.bucket_url(&self.plan.own_url, bucket));
+        let media_links = bucket.map(|bucket| self.bucket_url(&self.plan.public_url, &bucket));
         let credentials = Credentials::new("local", "local", None, None, "local mode");
         let held = policy.is_some();
         let faults = if held { self.faults.clone() } else { FaultSlot::default() };
         let seams = Seams {
             http: FunctionTransport::new(name, policy, self.log.clone(), faults).shared(),
             credentials: SharedCredentialsProvider::new(credentials),
+            object_credentials: SharedCredentialsProvider::new(credentials_of(name)),
             region: REGION.to_owned(),
             endpoints: Endpoints {
                 dynamodb: Some(self.tables.endpoint().to_owned()),
                 sqs: Some(self.queues.endpoint().to_owned()),
+                media_links,
             },
             keys: self.keys.clone(),
             clock: self.plan.clock.clone(),

@@ -35,6 +35,18 @@ pub fn queue_arn(queue: &str) -> String {
     format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{queue}")
 }
 
+/// The ARN of a bucket.
+#[must_use]
+pub fn bucket_arn(bucket: &str) -> String {
+    format!("arn:aws:s3:::{bucket}")
+}
+
+/// The ARN of every object of a bucket, as policies name them.
+#[must_use]
+pub fn object_arn(bucket: &str) -> String {
+    format!("{}/*", bucket_arn(bucket))
+}
+
 /// The ARN of a function.
 #[must_use]
 pub fn function_arn(function: &str) -> String {

@@ -316,10 +316,10 @@ impl Batch {
         if let Some(binaries) = house.binaries() {
             return invoke_process(binaries, &self.function, &event).await;
         }
-        if self.function.starts_with("Sender") {
-            transom_sender::handle(app, event, deadline).await
-        } else {
-            transom_notifier::handle(app, event, deadline).await
+        match self.function.strip_suffix("Function").unwrap_or(&self.function) {
+            "Sender" => transom_sender::handle(app, event, deadline).await,
+            "Media" => transom_media::handle(app, event, deadline).await,
+            _ => transom_notifier::handle(app, event, deadline).await,
         }
     }
 }

@@ -29,6 +29,7 @@ pub fn router(house: &House) -> Router {
         .route("/local/outbox", get(outbox))
         .fallback(gateway)
         .with_state(house.clone())
+        .nest_service(crate::engine::objects::PATH, house.rooms().objects.router())
         .nest("/sandbox", house.sandbox().router())
         .merge(house.sandbox().phone_router())
 }

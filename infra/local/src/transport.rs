@@ -69,12 +69,12 @@ impl FaultSlot {
         self.0.deaths.notified().await;
     }
 
-    fn next(&self, function: &str, target: &str) -> Option<WireFault> {
+    pub(crate) fn next(&self, function: &str, target: &str) -> Option<WireFault> {
         let faults = self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
         faults.and_then(|f| f.next(function, target))
     }
 
-    async fn die<T>(&self) -> T {
+    pub(crate) async fn die<T>(&self) -> T {
         self.0.deaths.notify_one();
         std::future::pending().await
     }

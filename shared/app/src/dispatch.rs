@@ -195,7 +195,8 @@ impl App {
         }
         let reference = Reference { message: id.clone(), attempt: message.attempt };
         let answered = self.context_of(&context, &message).await?;
-        let sending = Sending { content: &content, reference: &reference, answered };
+        let link = self.link_for_provider(&content, now).await?;
+        let sending = Sending { content: &content, link, reference: &reference, answered };
         let request = match self.render(&context, &user, &sending) {
             Ok(request) => request,
             Err(refusal) => return self.refuse_queued(&message, &refusal).await,
@@ -354,7 +355,7 @@ impl App {
         user: &User,
         sending: &Sending<'_>,
     ) -> Result<ProviderRequest, RefusalRecord> {
-        let Sending { content, reference, answered } = sending;
+        let Sending { content, link, reference, answered } = sending;
         let now = self.clock.now();
         let refused = |detail: String| ended(Code::ContentUnsupported, &detail, now);
         let account = &context.account;
@@ -362,10 +363,7 @@ impl App {
             ended(Code::AccountDeactivated, "its credentials cannot be opened", now)
         })?;
         let provider = account.account.provider;
-        let sandbox =
-            self.config.sandbox_url.as_ref().map(|u| format!("{u}/{}", provider.as_str()));
-        let own = account.api_base_url.as_deref().or(sandbox.as_deref());
-        let base = own.unwrap_or_else(|| transom_wire::api_base_url(provider));
+        let base = self.api_base(account);
         let status_url = format!(
             "{}{}/{}/{}",
             self.config.public_url.as_deref().unwrap_or_default(),
@@ -379,13 +377,22 @@ impl App {
             to: user,
             content,
             template: context.template.as_ref(),
-            link: content.media().and_then(|media| media.url.as_deref()),
+            link: link.as_deref(),
             context: answered.as_deref(),
             link_preview: account.account.profile().link_preview,
             reference,
             status_url: &status_url,
         };
-        transom_wire::render(&credentials, base, &outbound).map_err(|e| refused(e.to_string()))
+        transom_wire::render(&credentials, &base, &outbound).map_err(|e| refused(e.to_string()))
+    }
+
+    /// The address of an account's API.
+    pub(crate) fn api_base(&self, account: &transom_store::AccountRecord) -> String {
+        let provider = account.account.provider;
+        let sandbox =
+            self.config.sandbox_url.as_ref().map(|u| format!("{u}/{}", provider.as_str()));
+        let own = account.api_base_url.clone().or(sandbox);
+        own.unwrap_or_else(|| transom_wire::api_base_url(provider).to_owned())
     }
 
     async fn record_outcome(
@@ -532,6 +539,8 @@ impl App {
 /// What one call sends.
 struct Sending<'a> {
     content: &'a transom_core::content::Content,
+    /// Where the provider fetches its file.
+    link: Option<String>,
     reference: &'a Reference,
     /// The provider's own id of the message that is answered.
     answered: Option<String>,

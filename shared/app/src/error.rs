@@ -19,6 +19,14 @@ pub enum AppError {
         /// The kind of failure.
         reason: String,
     },
+    /// Object storage could not do its part.
+    #[error("object storage failed to {operation}: {reason}")]
+    Objects {
+        /// What was attempted.
+        operation: &'static str,
+        /// The kind of failure.
+        reason: String,
+    },
     /// Sealed values cannot be opened.
     #[error("the key ring failed")]
     Keys(#[from] KeyRingError),

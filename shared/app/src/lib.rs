@@ -16,8 +16,9 @@ pub mod error;
 pub mod event;
 mod identity;
 pub mod limit;
-mod media;
+pub mod media;
 pub mod notify;
+pub mod objects;
 pub mod outbound;
 mod price;
 pub mod provider;
@@ -70,6 +71,8 @@ pub struct App {
     pub keys: KeyRing,
     /// Where providers are called through.
     pub provider: provider::ProviderClient,
+    /// The bytes of files.
+    pub objects: objects::Objects,
     /// Where subscribers are called through.
     pub outbound: outbound::OutboundClient,
     /// The clock.

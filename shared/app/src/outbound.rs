@@ -122,6 +122,19 @@ impl Resolve for PublicOnly {
     }
 }
 
+/// How many redirects are followed to a file: its provider's storage, and one more.
+const HOPS_MAX: usize = 3;
+const UNREADABLE: &str = "its address cannot be read";
+
+/// Why an address gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotFollowed {
+    /// It may not be asked: not https, private, or a redirect without end.
+    Forbidden(String),
+    /// It does not answer now.
+    Unanswered(String),
+}
+
 /// What an address tells of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileHead {
@@ -191,6 +204,40 @@ impl OutboundClient {
             Err(error) if error.is_connect() => Err("not reached".to_owned()),
             Err(_) => Err("the connection was lost".to_owned()),
         }
+    }
+
+    /// Asks for what an address holds, and follows at most [`HOPS_MAX`] redirects. The headers are
+    /// for the address's own origin: a redirect to another leaves them behind.
+    ///
+    /// # Errors
+    /// Why there is no answer, in a few words that name no address.
+    pub(crate) async fn get(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        within: Duration,
+    ) -> Result<reqwest::Response, NotFollowed> {
+        let first = Url::parse(url).map_err(|_| NotFollowed::Forbidden(UNREADABLE.to_owned()))?;
+        let mut at = first.clone();
+        for _ in 0..=HOPS_MAX {
+            check_url(at.as_str(), self.local).map_err(NotFollowed::Forbidden)?;
+            let mut request = self.client.get(at.clone()).timeout(within);
+            if at.origin() == first.origin() {
+                for (name, value) in headers {
+                    request = request.header(*name, value);
+                }
+            }
+            let response = self.ask(request).await.map_err(NotFollowed::Unanswered)?;
+            if !response.status().is_redirection() {
+                return Ok(response);
+            }
+            let location = response.headers().get("location").and_then(|v| v.to_str().ok());
+            let next = location.and_then(|location| at.join(location).ok());
+            at = next.ok_or_else(|| {
+                NotFollowed::Unanswered("its address redirects to nowhere".to_owned())
+            })?;
+        }
+        Err(NotFollowed::Forbidden("its address redirects too often".to_owned()))
     }
 
     /// Asks an address what file it holds. A server that takes no HEAD, as one does whose signed

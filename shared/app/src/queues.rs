@@ -1,11 +1,11 @@
-//! The three FIFO queues: replies, campaigns, events.
+//! The four FIFO queues: replies, campaigns, media, events.
 
 use crate::AppError;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use transom_core::id::MessageId;
+use transom_core::id::{MediaId, MessageId};
 use transom_core::lane::Road;
 
 /// The URLs of the queues; they are defined in `template.yaml` alone. A function that does not
@@ -16,8 +16,22 @@ pub struct QueueUrls {
     pub replies: Option<String>,
     /// Templates outside a window.
     pub campaigns: Option<String>,
+    /// Files to fetch.
+    pub media: Option<String>,
     /// Events for subscribers.
     pub events: Option<String>,
+}
+
+/// What stands in the queue of media: which file, in which round, after how many tries. One that
+/// has been tried since is not tried by this entry again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaEntry {
+    /// The media item.
+    pub media: MediaId,
+    /// Its round.
+    pub round: u32,
+    /// The tries of that round before this one.
+    pub tries: u32,
 }
 
 /// What stands in the outbound queues: which message, and the how-manieth entry it is.
@@ -76,6 +90,14 @@ impl Queues {
             Road::Campaigns => &self.urls.campaigns,
         };
         self.send_all(url.as_deref(), std::slice::from_ref(entry)).await
+    }
+
+    /// Puts media items into their queue.
+    ///
+    /// # Errors
+    /// When the queue cannot be reached.
+    pub async fn send_media(&self, entries: &[QueueEntry]) -> Result<(), AppError> {
+        self.send_all(self.urls.media.as_deref(), entries).await
     }
 
     /// Puts events into their queue.

@@ -3,13 +3,14 @@
 
 use crate::event::Event;
 use crate::identity::{Thread, new_session};
+use crate::media::Expected;
 use crate::record_status::SEARCHED_MAX;
 use crate::view;
 use crate::words::word_of;
 use crate::{App, AppError};
 use futures::stream::StreamExt;
 use serde_json::json;
-use transom_core::account::AccountState;
+use transom_core::account::{AccountState, Provider};
 use transom_core::consent::Consent;
 use transom_core::content::Content;
 use transom_core::due::next_visit;
@@ -20,7 +21,8 @@ use transom_core::message::{Direction, Facts, Origin, Phase};
 use transom_core::time::Timestamp;
 use transom_core::window::{Basis, Channel, Merge, Window, clamp_user_time, merge};
 use transom_store::{
-    AccountRecord, Claim, Message, Put, SenderRecord, Session, SessionCreated, StoreError, Updated,
+    AccountRecord, Claim, Mark, MarkKind, Message, Put, SenderRecord, Session, SessionCreated,
+    StoreError, Updated,
 };
 use transom_wire::{Business, Inbound};
 
@@ -79,7 +81,13 @@ impl App {
             for (place, message) in &stored {
                 events.extend(received_events(account, &session, message, place));
             }
+            for (place, message) in &stored {
+                events.extend(self.change_answered(account, place, message).await?);
+            }
             self.publish(events).await?;
+            for file in stored.iter().filter_map(|(place, _)| place.file.as_ref()) {
+                self.enqueue_media(&file.id, &file.record).await;
+            }
             tracing::info!(outcome = "received", account = %account.account.id, sender = %sender.sender.id, conversation = %session.id, messages = stored.len(), "message");
             return Ok(());
         }
@@ -114,9 +122,13 @@ impl App {
         now: Timestamp,
     ) -> Result<Vec<(Place, Message)>, AppError> {
         let mut work = Vec::with_capacity(messages.len());
-        for (place, inbound) in places.into_iter().zip(messages) {
+        for (mut place, inbound) in places.into_iter().zip(messages) {
             work.push(async move {
-                let message = self.store_message(account, sender, inbound, &place, now).await?;
+                let mut content = inbound.content.clone();
+                place.file =
+                    self.expect_file(account, sender, &place.id, &mut content, now).await?;
+                let arrived = Arrived { inbound, content };
+                let message = self.store_message(account, sender, arrived, &place, now).await?;
                 Ok::<_, AppError>((place, message))
             });
         }
@@ -199,7 +211,7 @@ impl App {
                 }
             }
             let at = clamp_user_time(sent_at, now);
-            return Ok(Place { id, at, basis: Basis::UserTime });
+            return Ok(Place { id, at, basis: Basis::UserTime, file: None });
         }
         let wanted = match inbound.sent_at {
             Some(sent_at) => Claim {
@@ -222,22 +234,19 @@ impl App {
             // First seen where an alias stands now: nobody looks there, so it stands here.
             id = MessageId::from_sortable(&thread.id, id.sortable()).unwrap_or(id);
         }
-        Ok(Place { id, at: claim.at, basis: claim.basis })
+        Ok(Place { id, at: claim.at, basis: claim.basis, file: None })
     }
 
     async fn store_message(
         &self,
         account: &AccountRecord,
         sender: &SenderRecord,
-        inbound: &Inbound,
+        arrived: Arrived<'_>,
         place: &Place,
         now: Timestamp,
     ) -> Result<Message, AppError> {
-        let reply_to = self.answered(place, inbound.reply_to.as_deref()).await?;
-        let mut content = inbound.content.clone();
-        if let Some(media) = content.media_mut() {
-            media.media = Some(place.id.media(0));
-        }
+        let Arrived { inbound, content } = arrived;
+        let reply_to = self.answered(account, place, inbound.reply_to.as_deref()).await?;
         let mut message = Message {
             id: Some(place.id.clone()),
             direction: Direction::In,
@@ -261,6 +270,9 @@ impl App {
             refusal: None,
             forwarded: inbound.forwarded,
             reply_to,
+            reaction: None,
+            edited: None,
+            deleted: None,
             referral: inbound.referral.clone(),
             due_shard: None,
             due_at: None,
@@ -284,10 +296,47 @@ impl App {
         })
     }
 
-    /// Our id of the message that a customer answers, where it is among the newest ones; otherwise
-    /// the provider's. Only answers pay for this read.
+    /// A reaction, a correction or a deletion is written at the message that it changes, too (E10).
+    /// Of several the latest counts, so their order does not matter.
+    async fn change_answered(
+        &self,
+        account: &AccountRecord,
+        place: &Place,
+        message: &Message,
+    ) -> Result<Option<Event>, AppError> {
+        let answered = message.reply_to.as_deref().and_then(|id| MessageId::parse(id).ok());
+        let (Some(content), Some(target)) = (&message.content, answered) else { return Ok(None) };
+        let (kind, emoji) = match content {
+            Content::Reaction { emoji } => (MarkKind::Reaction, emoji.clone()),
+            Content::Edit { .. } => (MarkKind::Edited, None),
+            Content::Deletion => (MarkKind::Deleted, None),
+            Content::Text { .. }
+            | Content::Image(_)
+            | Content::Video(_)
+            | Content::Audio(_)
+            | Content::Document(_)
+            | Content::Sticker(_)
+            | Content::Location { .. }
+            | Content::Contacts { .. }
+            | Content::Button { .. }
+            | Content::List { .. }
+            | Content::Interactive(_)
+            | Content::Template(_)
+            | Content::Unsupported { .. } => return Ok(None),
+        };
+        let mark = Mark { at: place.at, by: place.id.sortable().to_owned(), emoji };
+        let Some(changed) = self.store.mark_message(&target, kind, &mark).await? else {
+            return Ok(None);
+        };
+        let cause = Cause::Updated(target, place.id.clone());
+        Ok(Some(updated_event(&cause, &changed, account.account.provider, place.at)))
+    }
+
+    /// Our id of the message that a customer answers, where it is among the newest ones or its
+    /// provider's id is joined to it; otherwise the provider's. Only answers pay for these reads.
     async fn answered(
         &self,
+        account: &AccountRecord,
         place: &Place,
         provider_message_id: Option<&str>,
     ) -> Result<Option<String>, AppError> {
@@ -295,7 +344,13 @@ impl App {
         let conversation = place.id.conversation();
         let (recent, _) = self.store.messages(&conversation, None, SEARCHED_MAX).await?;
         let ours = recent.iter().find(|m| m.provider_message_id.as_deref() == Some(wanted));
-        let id = ours.and_then(|m| m.id.as_ref()).map(ToString::to_string);
+        let mut id = ours.and_then(|m| m.id.as_ref()).map(ToString::to_string);
+        if id.is_none() && !transom_wire::statuses_carry_reference(account.account.provider) {
+            // The customer's phone knows the message by WhatsApp's id, its send's answer by another.
+            let join = self.store.join(&account.account.id, wanted).await?;
+            let joined = join.message.map(|(message, _)| message);
+            id = joined.filter(|m| m.conversation() == conversation).map(|m| m.to_string());
+        }
         Ok(Some(id.unwrap_or_else(|| wanted.to_owned())))
     }
 
@@ -438,6 +493,14 @@ struct Place {
     id: MessageId,
     at: Timestamp,
     basis: Basis,
+    /// Its file, where one is to be fetched.
+    file: Option<Expected>,
+}
+
+/// A message with its content as it is kept.
+struct Arrived<'a> {
+    inbound: &'a Inbound,
+    content: Content,
 }
 
 /// The user whom messages of one customer name: one may name him by less than another does.
@@ -450,6 +513,26 @@ fn clean_name(name: Option<&str>) -> Option<String> {
     let name: String = name?.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// That a message is shown otherwise now.
+pub(crate) fn updated_event(
+    cause: &Cause,
+    message: &Message,
+    provider: Provider,
+    at: Timestamp,
+) -> Event {
+    let conversation = message.id.as_ref().map(MessageId::conversation);
+    let data = json!({
+        "conversation": conversation,
+        "sender": message.sender,
+        "message": view::message_view(message, provider),
+    });
+    let event = Event::new(EventKind::MessageUpdated, cause, at, data);
+    match conversation {
+        Some(conversation) => event.in_conversation(&conversation, &message.sender),
+        None => event,
+    }
 }
 
 /// The events of a received message. A redelivery makes the same ones with the same ids: that

@@ -215,10 +215,10 @@ impl App {
         }
         let profile = context.account.account.profile();
         let (file, prices) = futures::join!(
-            self.look_at_file(&profile, &mut request.content),
+            self.look_at(&profile, &mut request.content),
             self.prices_for(&context.account, &resolved.user)
         );
-        Ok(Considered { resolved, context, file, prices: prices? })
+        Ok(Considered { resolved, context, file: file?, prices: prices? })
     }
 
     /// The places are taken after the message is durable: a crash in between leaves a queued
@@ -604,6 +604,9 @@ fn new_message(
         refusal,
         forwarded: false,
         reply_to: request.reply_to.as_ref().map(ToString::to_string),
+        reaction: None,
+        edited: None,
+        deleted: None,
         referral: None,
         due_shard: None,
         due_at: Some(now.plus(QUEUED_PATIENCE)),

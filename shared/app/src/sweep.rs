@@ -79,6 +79,7 @@ impl App {
             let group = match &key.kind {
                 DueKind::Message(id) => id.conversation().to_string(),
                 DueKind::Session(id) => format!("s{id}"),
+                DueKind::Media(id) => format!("f{id}"),
                 DueKind::Delivery { subscription, event } => format!("d{subscription}#{event}"),
             };
             groups.entry(group).or_default().push(key);
@@ -100,6 +101,7 @@ impl App {
         let result = match &key.kind {
             DueKind::Session(id) => self.visit_session(id, now).await,
             DueKind::Message(id) => self.visit_message(id, now).await,
+            DueKind::Media(id) => self.visit_media(id, now).await,
             DueKind::Delivery { subscription, event } => {
                 self.visit_delivery(subscription, event, now).await
             }

@@ -9,6 +9,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::sync::Arc;
 use std::time::Duration;
+use transom_app::objects::{Bucket, Objects};
 use transom_app::outbound::OutboundClient;
 use transom_app::provider::ProviderClient;
 use transom_app::{App, Clock, Config, Entropy, Queues};
@@ -22,6 +23,8 @@ pub struct Endpoints {
     pub dynamodb: Option<String>,
     /// SQS's endpoint.
     pub sqs: Option<String>,
+    /// Where whoever is given a link finds the bucket of media, when not where the function does.
+    pub media_links: Option<String>,
 }
 
 /// What differs between the cloud and a laptop.
@@ -31,6 +34,8 @@ pub struct Seams {
     pub http: SharedHttpClient,
     /// Who signs the calls.
     pub credentials: SharedCredentialsProvider,
+    /// Who signs for object storage.
+    pub object_credentials: SharedCredentialsProvider,
     /// The region.
     pub region: String,
     /// Where the services are.
@@ -55,6 +60,7 @@ pub struct Seams {
 pub struct WebClients {
     provider: ProviderClient,
     outbound: OutboundClient,
+    objects: reqwest::Client,
 }
 
 impl WebClients {
@@ -64,7 +70,11 @@ impl WebClients {
     /// When one cannot be built.
     pub fn new(local: bool) -> Result<Self, BootError> {
         install_tls();
-        Ok(Self { provider: ProviderClient::new()?, outbound: OutboundClient::new(local)? })
+        Ok(Self {
+            provider: ProviderClient::new()?,
+            outbound: OutboundClient::new(local)?,
+            objects: transom_app::objects::client(local)?,
+        })
     }
 }
 
@@ -144,6 +154,7 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> App {
         queues,
         keys: seams.keys.clone(),
         provider: seams.web.provider.clone(),
+        objects: Objects::new(seams.web.objects.clone(), bucket(settings, seams)),
         outbound: seams.web.outbound.clone(),
         clock: seams.clock.clone(),
         entropy: seams.entropy.clone(),
@@ -155,6 +166,17 @@ pub fn build_app(settings: &Settings, seams: &Seams) -> App {
             admin_key_sha256: settings.admin_key_sha256.clone(),
         }),
     }
+}
+
+/// The bucket that the function's environment names.
+fn bucket(settings: &Settings, seams: &Seams) -> Option<Bucket> {
+    let inside = settings.media_bucket_url.as_ref()?.trim_end_matches('/').to_owned();
+    Some(Bucket {
+        outside: seams.endpoints.media_links.clone().unwrap_or_else(|| inside.clone()),
+        inside,
+        region: seams.region.clone(),
+        credentials: seams.object_credentials.clone(),
+    })
 }
 
 /// A ring with no key that opens anything, for functions that are not given the real one.
@@ -187,11 +209,13 @@ pub async fn app_from_lambda() -> Result<App, BootError> {
     let clock = if local { Clock::shifted(Millis::new(ahead)) } else { Clock::system() };
     let seams = Seams {
         http,
+        object_credentials: credentials.clone(),
         credentials,
         region,
         endpoints: Endpoints {
             dynamodb: names.get("AWS_ENDPOINT_URL_DYNAMODB").cloned(),
             sqs: names.get("AWS_ENDPOINT_URL_SQS").cloned(),
+            media_links: names.get("TRANSOM_MEDIA_LINKS_URL").cloned(),
         },
         keys,
         clock,

@@ -42,6 +42,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The path under which statuses are received.
     pub status_path: String,
+    /// Where the bucket of media is; a function without one neither writes nor links to files.
+    pub media_bucket_url: Option<String>,
     /// The shards of the due index.
     pub due_shards: u32,
     /// The hash of the key that sets everything up first.
@@ -72,11 +74,13 @@ impl Settings {
             queues: QueueUrls {
                 replies: text("TRANSOM_REPLIES_QUEUE_URL"),
                 campaigns: text("TRANSOM_CAMPAIGNS_QUEUE_URL"),
+                media: text("TRANSOM_MEDIA_QUEUE_URL"),
                 events: text("TRANSOM_EVENTS_QUEUE_URL"),
             },
             key_ring_secret: text("TRANSOM_KEY_RING_SECRET_ARN"),
             public_url: text("TRANSOM_PUBLIC_URL").map(|u| u.trim_end_matches('/').to_owned()),
             status_path: text("TRANSOM_STATUS_PATH").unwrap_or_else(|| "/status".to_owned()),
+            media_bucket_url: text("TRANSOM_MEDIA_BUCKET_URL"),
             due_shards,
             admin_key_sha256: text("TRANSOM_ADMIN_KEY_SHA256").map(|h| h.to_lowercase()),
         })

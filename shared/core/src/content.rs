@@ -118,6 +118,19 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
     },
+    /// A reaction to the message that it answers, inbound.
+    Reaction {
+        /// What stands at that message now; none when the reaction was taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        emoji: Option<String>,
+    },
+    /// A correction of the message that it answers, inbound.
+    Edit {
+        /// What that says now: its text, or its caption.
+        text: String,
+    },
+    /// The message that it answers was deleted for everyone, inbound.
+    Deletion,
     /// Buttons or a list, outbound.
     Interactive(Interactive),
     /// A template, outbound.
@@ -187,6 +200,12 @@ pub enum ContentKind {
     Button,
     /// [`Content::List`]
     List,
+    /// [`Content::Reaction`]
+    Reaction,
+    /// [`Content::Edit`]
+    Edit,
+    /// [`Content::Deletion`]
+    Deletion,
     /// [`Content::Interactive`]
     Interactive,
     /// [`Content::Template`]
@@ -210,6 +229,9 @@ impl ContentKind {
             Self::Contacts => "contacts",
             Self::Button => "button",
             Self::List => "list",
+            Self::Reaction => "reaction",
+            Self::Edit => "edit",
+            Self::Deletion => "deletion",
             Self::Interactive => "interactive",
             Self::Template => "template",
             Self::Unsupported => "unsupported",
@@ -232,6 +254,9 @@ impl Content {
             Self::Contacts { .. } => ContentKind::Contacts,
             Self::Button { .. } => ContentKind::Button,
             Self::List { .. } => ContentKind::List,
+            Self::Reaction { .. } => ContentKind::Reaction,
+            Self::Edit { .. } => ContentKind::Edit,
+            Self::Deletion => ContentKind::Deletion,
             Self::Interactive(_) => ContentKind::Interactive,
             Self::Template(_) => ContentKind::Template,
             Self::Unsupported { .. } => ContentKind::Unsupported,
@@ -253,6 +278,9 @@ impl Content {
             | Self::Location { .. }
             | Self::Button { .. }
             | Self::List { .. }
+            | Self::Reaction { .. }
+            | Self::Edit { .. }
+            | Self::Deletion
             | Self::Interactive(_)
             | Self::Template(_)
             | Self::Unsupported { .. } => None,
@@ -273,6 +301,9 @@ impl Content {
             | Self::Location { .. }
             | Self::Button { .. }
             | Self::List { .. }
+            | Self::Reaction { .. }
+            | Self::Edit { .. }
+            | Self::Deletion
             | Self::Interactive(_)
             | Self::Template(_)
             | Self::Unsupported { .. } => None,
@@ -294,6 +325,9 @@ impl Content {
             | Self::Contacts { .. }
             | Self::Button { .. }
             | Self::List { .. }
+            | Self::Reaction { .. }
+            | Self::Edit { .. }
+            | Self::Deletion
             | Self::Interactive(_)
             | Self::Template(_)
             | Self::Unsupported { .. } => None,
@@ -301,10 +335,33 @@ impl Content {
     }
 
     /// Whether a customer said this. A provider's notice, such as of a changed number, comes like a
-    /// message but opens no window (peers G4).
+    /// message but opens no window (peers G4); nor does what a customer does to something that he
+    /// said before. A reaction does: it says something new.
     #[must_use]
     pub fn is_a_customers_word(&self) -> bool {
-        !matches!(self, Self::Unsupported { kind, .. } if kind == "system")
+        match self {
+            Self::Edit { .. } | Self::Deletion => false,
+            Self::Unsupported { kind, .. } => kind != "system",
+            Self::Text { .. }
+            | Self::Image(_)
+            | Self::Video(_)
+            | Self::Audio(_)
+            | Self::Document(_)
+            | Self::Sticker(_)
+            | Self::Location { .. }
+            | Self::Contacts { .. }
+            | Self::Button { .. }
+            | Self::List { .. }
+            | Self::Reaction { .. }
+            | Self::Interactive(_)
+            | Self::Template(_) => true,
+        }
+    }
+
+    /// Whether it changes the message that it answers, instead of answering it (E10).
+    #[must_use]
+    pub const fn is_a_change(&self) -> bool {
+        matches!(self, Self::Reaction { .. } | Self::Edit { .. } | Self::Deletion)
     }
 
     /// The template that the content uses, where it is one.
@@ -322,6 +379,9 @@ impl Content {
             | Self::Contacts { .. }
             | Self::Button { .. }
             | Self::List { .. }
+            | Self::Reaction { .. }
+            | Self::Edit { .. }
+            | Self::Deletion
             | Self::Interactive(_)
             | Self::Unsupported { .. } => None,
         }

@@ -1,6 +1,7 @@
 //! The events that subscribers may ask for, and the cause that each one's id is made from.
 
-use crate::id::{ConversationId, MessageId};
+use crate::fetch::MediaState;
+use crate::id::{ConversationId, MediaId, MessageId};
 use crate::message::FactKind;
 use crate::time::{Millis, Timestamp};
 
@@ -78,6 +79,8 @@ impl EventKind {
 pub enum Cause {
     /// A message was stored.
     Received(MessageId),
+    /// A message was changed by a later one, or completed by its own file.
+    Updated(MessageId, MessageId),
     /// A fact about an attempt became known.
     Fact(MessageId, u32, FactKind),
     /// A rule refused the message; an attempt can be refused only once.
@@ -92,6 +95,8 @@ pub enum Cause {
     Consent(ConversationId, Timestamp, String),
     /// A conversation was begun.
     Begun(ConversationId),
+    /// How the fetching of a media item stands, in its round: a retry begins another one.
+    Media(MediaId, u32, MediaState),
     /// A change by an administrator, named by what was changed and when.
     Changed(String, Timestamp),
 }
@@ -103,6 +108,7 @@ impl Cause {
         let kind = kind.as_str();
         match self {
             Self::Received(id) => format!("{kind}|{id}"),
+            Self::Updated(id, by) => format!("{kind}|{id}|{by}"),
             Self::Fact(id, attempt, fact) => format!("{kind}|{id}|{attempt}|{}", fact.as_str()),
             Self::Refused(id, attempt) => format!("{kind}|{id}|{attempt}"),
             Self::Opened(conversation, id) => format!("{kind}|{conversation}|{id}"),
@@ -116,6 +122,7 @@ impl Cause {
                 format!("{kind}|{conversation}|{}|{state}", at.as_millis())
             }
             Self::Begun(conversation) => format!("{kind}|{conversation}"),
+            Self::Media(id, round, state) => format!("{kind}|{id}|{round}|{}", state.as_str()),
             Self::Changed(what, at) => format!("{kind}|{what}|{}", at.as_millis()),
         }
     }

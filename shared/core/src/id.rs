@@ -10,6 +10,8 @@ const CONVERSATION_CHARS: usize = 24;
 const TIME_CHARS: usize = 12;
 /// Characters of what tells two messages of one millisecond apart.
 const TAIL_CHARS: usize = 12;
+/// Characters of chance in the identifier of a file that a caller stored (155 bits in base 32).
+const UPLOAD_CHARS: usize = 31;
 /// The longest name that a caller may give to an account, a sender, a brand, ….
 const NAME_CHARS_MAX: usize = 64;
 
@@ -171,10 +173,47 @@ impl MessageId {
         Timestamp::from_millis(i64::from_str_radix(hex, 16).unwrap_or(0))
     }
 
-    /// The identifier of the message's media item number `index`.
+    /// The identifier of the message's media item. WhatsApp carries one file in a message.
     #[must_use]
-    pub fn media(&self, index: usize) -> String {
-        format!("med_{}{index}", self.part(4, self.0.len()))
+    pub fn media(&self) -> MediaId {
+        MediaId(format!("med_{}0", self.part(4, self.0.len())))
+    }
+}
+
+/// A media item: `med_` and the message that it came with, so that it locates its own item, or
+/// `med_u` and chance, for one that a caller stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MediaId(String);
+text_type!(MediaId);
+
+impl MediaId {
+    /// The identifier of a file that belongs to no message, made of `chance`: 31 lower-case
+    /// characters of five bits, so that nobody guesses it.
+    ///
+    /// # Errors
+    /// When `chance` is anything else.
+    pub fn of_upload(chance: &str) -> Result<Self, IdError> {
+        Self::parse(&format!("med_u{chance}"))
+    }
+
+    /// Reads an identifier that a caller sent.
+    ///
+    /// # Errors
+    /// When it is not of the form that this service hands out.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        const FORM: IdError = IdError::Form { expected: "med_…" };
+        let id = Self(text.to_owned());
+        let rest = text.strip_prefix("med_").ok_or(FORM)?;
+        let is_upload = rest.strip_prefix('u').is_some_and(|r| r.len() == UPLOAD_CHARS);
+        if lower_alnum(rest) && (is_upload || id.message().is_some()) { Ok(id) } else { Err(FORM) }
+    }
+
+    /// The message that it came with; `None` for one that a caller stored.
+    #[must_use]
+    pub fn message(&self) -> Option<MessageId> {
+        let rest = self.0.strip_prefix("med_")?.strip_suffix('0')?;
+        MessageId::parse(&format!("msg_{rest}")).ok()
     }
 }
 
@@ -277,6 +316,22 @@ mod tests {
         assert_eq!(read.at(), at);
         assert_eq!(MessageId::from_sortable(&conversation, read.sortable()).unwrap(), id);
         assert_eq!(ConversationId::from_contact(&conversation.contact()).unwrap(), conversation);
+    }
+
+    #[test]
+    fn a_media_id_locates_its_item() {
+        let conversation = ConversationId::parse("cnv_abcdefghijklmnopqrstuvw2").unwrap();
+        let tail = MessageTail::parse("0123456789ab").unwrap();
+        let message = MessageId::new(&conversation, Timestamp::from_millis(1), &tail);
+        let id = message.media();
+        assert_eq!(MediaId::parse(id.as_str()).unwrap().message(), Some(message));
+        let upload = MediaId::of_upload(&"a".repeat(31)).unwrap();
+        assert_eq!(MediaId::parse(upload.as_str()).unwrap().message(), None);
+        for wrong in
+            ["", "med_", "med_x", "med_u", &format!("{id}0"), &id.as_str().replace('w', "W")]
+        {
+            assert!(MediaId::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

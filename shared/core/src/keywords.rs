@@ -131,6 +131,9 @@ impl Keywords {
             | Content::Location { .. }
             | Content::Contacts { .. }
             | Content::List { .. }
+            | Content::Reaction { .. }
+            | Content::Edit { .. }
+            | Content::Deletion
             | Content::Interactive(_)
             | Content::Template(_)
             | Content::Unsupported { .. } => None,

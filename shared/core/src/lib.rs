@@ -35,6 +35,7 @@ pub mod country;
 pub mod decide;
 pub mod due;
 pub mod event;
+pub mod fetch;
 pub mod formatting;
 pub mod id;
 pub mod identity;

@@ -340,6 +340,9 @@ impl Profile {
             | Content::Contacts { .. }
             | Content::Button { .. }
             | Content::List { .. }
+            | Content::Reaction { .. }
+            | Content::Edit { .. }
+            | Content::Deletion
             | Content::Template(_)
             | Content::Unsupported { .. } => Vec::new(),
         }
@@ -481,7 +484,14 @@ impl ProfileChanges {
                 "`sender_prefixes`: `{wrong}` is not the beginning of a number, such as `+91`"
             ));
         }
-        let received_only = [ContentKind::Button, ContentKind::List, ContentKind::Unsupported];
+        let received_only = [
+            ContentKind::Button,
+            ContentKind::List,
+            ContentKind::Reaction,
+            ContentKind::Edit,
+            ContentKind::Deletion,
+            ContentKind::Unsupported,
+        ];
         let sends = self.sends.iter().flatten();
         if let Some(kind) = sends.into_iter().find(|kind| received_only.contains(kind)) {
             return Err(format!("`sends`: `{}` cannot be sent", kind.as_str()));

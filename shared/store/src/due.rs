@@ -4,7 +4,7 @@
 use crate::item::{Expression, Query, n, s, text_of};
 use crate::sessions::{SESSION, partition};
 use crate::{Store, StoreError};
-use transom_core::id::{ConversationId, MessageId};
+use transom_core::id::{ConversationId, MediaId, MessageId};
 use transom_core::time::Timestamp;
 
 /// What kind of item is due.
@@ -14,6 +14,8 @@ pub enum DueKind {
     Session(ConversationId),
     /// A message.
     Message(MessageId),
+    /// A media item.
+    Media(MediaId),
     /// A delivery to a subscriber.
     Delivery {
         /// The subscription.
@@ -38,6 +40,9 @@ fn kind_of(pk: &str, sk: &str) -> Option<DueKind> {
             subscription: subscription.to_owned(),
             event: sk.to_owned(),
         });
+    }
+    if let Some(id) = crate::media::id_of(pk, sk) {
+        return Some(DueKind::Media(id));
     }
     let conversation = ConversationId::parse(&format!("cnv_{}", pk.strip_prefix("C#")?)).ok()?;
     if sk == SESSION {
@@ -104,6 +109,7 @@ impl Store {
         let (pk, sk) = match &key.kind {
             DueKind::Session(id) => (partition(id), SESSION.to_owned()),
             DueKind::Message(id) => (partition(&id.conversation()), format!("M#{}", id.sortable())),
+            DueKind::Media(id) => crate::media::key(id),
             DueKind::Delivery { subscription, event } => {
                 (format!("V#{subscription}"), event.clone())
             }

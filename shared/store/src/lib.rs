@@ -22,6 +22,7 @@ mod item;
 mod joins;
 mod keyed;
 mod limits;
+mod media;
 mod messages;
 mod messages_between;
 mod meter;
@@ -48,7 +49,10 @@ pub use inbox::{InboxCursor, InboxEntry};
 pub use joins::Join;
 pub use keyed::HashKey;
 pub use limits::{Reservation, Wanted};
-pub use messages::{AnswerNames, BeginCall, ClaimSend, Message, Put, RecordFact, RefusalRecord};
+pub use media::{MediaPut, MediaRecord};
+pub use messages::{
+    AnswerNames, BeginCall, ClaimSend, Mark, MarkKind, Message, Put, RecordFact, RefusalRecord,
+};
 pub use meter::Meter;
 pub use seal::{KeyRing, KeyRingError, Sealed};
 pub use sessions::{EARLIER_MAX, Session, SessionCreated, Updated};

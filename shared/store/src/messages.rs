@@ -105,6 +105,15 @@ pub struct Message {
     /// What it answers: our id, or the provider's where ours is not known.
     #[serde(rename = "rt", default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// The customer's reaction.
+    #[serde(rename = "rx", default, skip_serializing_if = "Option::is_none")]
+    pub reaction: Option<Mark>,
+    /// That the customer corrected it.
+    #[serde(rename = "ed", default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Mark>,
+    /// That it was deleted for everyone.
+    #[serde(rename = "dl", default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Mark>,
     /// Where the user came from.
     #[serde(rename = "rl", default, skip_serializing_if = "Option::is_none")]
     pub referral: Option<std::collections::BTreeMap<String, String>>,
@@ -130,6 +139,58 @@ impl Message {
     #[must_use]
     pub const fn may_hold_place(&self) -> bool {
         self.counts || self.reserved
+    }
+}
+
+/// What a later message of the customer did to this one. The field names are short because they
+/// stand in an item that an update pays for as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// The place of the message that did it; of several the latest counts.
+    #[serde(rename = "k")]
+    pub by: String,
+    /// The emoji of a reaction; none where it was taken back.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<String>,
+}
+
+/// Which mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkKind {
+    /// [`Message::reaction`]
+    Reaction,
+    /// [`Message::edited`]
+    Edited,
+    /// [`Message::deleted`]
+    Deleted,
+}
+
+impl MarkKind {
+    const fn attribute(self) -> &'static str {
+        match self {
+            Self::Reaction => "rx",
+            Self::Edited => "ed",
+            Self::Deleted => "dl",
+        }
+    }
+
+    fn of(self, message: &Message) -> Option<&Mark> {
+        match self {
+            Self::Reaction => message.reaction.as_ref(),
+            Self::Edited => message.edited.as_ref(),
+            Self::Deleted => message.deleted.as_ref(),
+        }
+    }
+
+    fn set(self, message: &mut Message, mark: Mark) {
+        match self {
+            Self::Reaction => message.reaction = Some(mark),
+            Self::Edited => message.edited = Some(mark),
+            Self::Deleted => message.deleted = Some(mark),
+        }
     }
 }
 
@@ -665,6 +726,66 @@ impl Store {
             None => expression.remove("due_at").remove("due_shard"),
         };
         Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    /// Leaves a mark at a message, unless a later one of its kind stands there. Answers the message
+    /// with the mark, also when this very mark stood there already; `None` when it was overtaken, or
+    /// there is no such message.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn mark_message(
+        &self,
+        id: &MessageId,
+        kind: MarkKind,
+        mark: &Mark,
+    ) -> Result<Option<Message>, StoreError> {
+        let expression = Expression::default()
+            .set("#m = :mark")
+            .name("#m", kind.attribute())
+            .name("#k", "k")
+            .value(":mark", encode_value("mark", mark)?)
+            .value(":by", s(&mark.by))
+            .when("attribute_exists(pk) AND (attribute_not_exists(#m) OR #m.#k < :by)");
+        let stands = match self.update_message(id, expression).await? {
+            Conditional::Done(before) => before,
+            Conditional::Failed(stands) => stands,
+        };
+        let Some(item) = stands.filter(|item| item.contains_key("pk")) else { return Ok(None) };
+        let mut message = read_message(&id.conversation(), item)?;
+        if kind.of(&message).is_some_and(|stands| stands.by > mark.by) {
+            return Ok(None);
+        }
+        kind.set(&mut message, mark.clone());
+        self.fill_body(&mut message).await?;
+        Ok(Some(message))
+    }
+
+    /// Completes what a message holds, once: its own item where it fits there, beside it otherwise.
+    /// Answers the message as it is then; `None` when there is no such message.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn complete_content(
+        &self,
+        id: &MessageId,
+        content: &Content,
+    ) -> Result<Option<Message>, StoreError> {
+        let length = serde_json::to_vec(content).map_or(0, |json| json.len());
+        let expression = if length > INLINE_BODY_BYTES_MAX {
+            self.put_body(id, content).await?;
+            Expression::default().remove("c")
+        } else {
+            Expression::default().set("c = :c").value(":c", encode_value("message", content)?)
+        };
+        match self.update_message(id, expression.when("attribute_exists(pk)")).await? {
+            Conditional::Failed(_) | Conditional::Done(None) => Ok(None),
+            Conditional::Done(Some(item)) => {
+                let mut message = read_message(&id.conversation(), item)?;
+                message.content = Some(content.clone());
+                Ok(Some(message))
+            }
+        }
     }
 
     async fn update_message(

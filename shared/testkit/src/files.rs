@@ -39,6 +39,7 @@ impl ServedFile {
 struct Memory {
     files: BTreeMap<String, ServedFile>,
     asked: Vec<(String, String)>,
+    shown_secrets: bool,
 }
 
 /// A server of files.
@@ -69,6 +70,12 @@ impl FileHost {
         format!("{}/{name}", self.url)
     }
 
+    /// Whether any request brought a secret, which is never for a server of files.
+    #[must_use]
+    pub fn was_shown_secrets(&self) -> bool {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).shown_secrets
+    }
+
     /// What was asked for: method and name, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<(String, String)> {
@@ -84,6 +91,7 @@ async fn serve(
 ) -> Response<Body> {
     let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
     memory.asked.push((method.to_string(), name.clone()));
+    memory.shown_secrets |= ["authorization", "apikey"].iter().any(|h| headers.contains_key(*h));
     let Some(file) = memory.files.get(&name).cloned() else {
         return empty(StatusCode::NOT_FOUND);
     };

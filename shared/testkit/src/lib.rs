@@ -17,7 +17,7 @@ pub use files::{FileHost, ServedFile};
 pub use record::recorded_actions;
 pub use subscriber::{Heard, Reception, Subscriber};
 pub use transom_local::sandbox::{
-    AutoStatus, Fault, PhoneContent, PhoneMedia, PhoneMessage, sign_twilio as sign,
+    AutoStatus, Fault, FileFault, PhoneContent, PhoneMedia, PhoneMessage, sign_twilio as sign,
 };
 pub use transom_local::transport::WireFault;
 pub use upstream::{Call, Upstream};

@@ -12,15 +12,19 @@
 )]
 
 mod credentials;
+mod file;
 pub mod gupshup;
 mod json;
 pub mod meta;
 pub mod twilio;
 mod vcard;
 
-pub use vcard::vcard;
+pub use vcard::{read_vcard, vcard};
 
 pub use credentials::{Unfit, read_credentials};
+pub use file::{
+    Described, FileRequest, FileSource, FileStep, Unfetchable, fetch_file, read_described,
+};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

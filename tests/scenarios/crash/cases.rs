@@ -7,7 +7,10 @@ use transom_core::account::Provider;
 use transom_core::time::Millis;
 use transom_local::pump::Batch;
 use transom_testkit::world::{CUSTOMER, NUMBER, sender_body};
-use transom_testkit::{AutoStatus, Fault, PhoneMessage, Reception, Script, WireFault, World};
+use transom_testkit::{
+    AutoStatus, Fault, FileFault, PhoneContent, PhoneMedia, PhoneMessage, Reception, Script,
+    WireFault, World,
+};
 
 /// Brings a World to just before the use case.
 type Prepare = for<'a> fn(&'a World) -> BoxFuture<'a, Act>;
@@ -48,6 +51,7 @@ impl Act {
             Self::Send(_) | Self::Retry(_) => &["Desk"],
             Self::Sweep => &["Sweeper"],
             Self::HandedOut("Notifier", _) => &["Notifier"],
+            Self::HandedOut("Media", _) => &["Media"],
             Self::HandedOut(_, _) => &["Sender"],
         }
     }
@@ -123,6 +127,10 @@ fn message(text: &str) -> PhoneMessage {
     message
 }
 
+fn image() -> PhoneMessage {
+    PhoneMessage { content: PhoneContent::Image(PhoneMedia::default()), ..message("") }
+}
+
 fn inbound(message: PhoneMessage) -> Act {
     Act::Message(Box::new(message))
 }
@@ -143,6 +151,15 @@ pub(super) fn receive() -> Vec<Case> {
                 world.settle().await;
                 seconds(world, 60);
                 inbound(message(&"a long text ".repeat(60)))
+            }
+            .boxed()
+        }));
+        cases.push(of(provider, "one with a file", "\"st\":\"stored\"", |world| {
+            async {
+                world.customer_writes("Hello").await;
+                world.settle().await;
+                seconds(world, 60);
+                inbound(image())
             }
             .boxed()
         }));
@@ -448,6 +465,43 @@ pub(super) fn dispatch() -> Vec<Case> {
             Act::HandedOut("Sender", None)
         }
         .boxed()
+    }));
+    cases
+}
+
+/// A file stands in its queue.
+async fn file_waits(world: &World) -> Act {
+    let answer = world.sandbox().phone_send(image()).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    Act::HandedOut("Media", None)
+}
+
+pub(super) fn fetch() -> Vec<Case> {
+    let stored = "\"media.stored\"";
+    let mut cases = Vec::new();
+    for provider in Provider::ALL {
+        cases.push(handed_out(provider, "a file", stored, |world| file_waits(world).boxed()));
+        cases.push(handed_out(provider, "a file that is gone", "\"media.failed\"", |world| {
+            // Larger than any: a failure that is final.
+            world.sandbox().fail_next_file(FileFault::Promised(200 * 1024 * 1024));
+            world.sandbox().fail_next_file(FileFault::Promised(200 * 1024 * 1024));
+            file_waits(world).boxed()
+        }));
+    }
+    cases.push(handed_out(Provider::Twilio, "a contact card", "\"name\":\"Ravi\"", |world| {
+        async {
+            let card = "QkVHSU46VkNBUkQKRk46UmF2aQpFTkQ6VkNBUkQK".to_owned();
+            let media = PhoneMedia { content_base64: Some(card), ..PhoneMedia::default() };
+            let message = PhoneMessage { content: PhoneContent::Contact(media), ..message("") };
+            let answer = world.sandbox().phone_send(message).await.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            Act::HandedOut("Media", None)
+        }
+        .boxed()
+    }));
+    cases.push(handed_out(Provider::Meta, "a file at the second try", stored, |world| {
+        world.sandbox().fail_next_file(FileFault::Status(500));
+        file_waits(world).boxed()
     }));
     cases
 }

@@ -246,6 +246,11 @@ async fn f5_a_crash_at_any_call_of_dispatch_ends_as_if_there_was_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f7_a_crash_at_any_call_of_a_fetch_ends_as_if_there_was_none() {
+    hold(cases::fetch()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f15_a_crash_at_any_call_of_the_sweep_ends_as_if_there_was_none() {
     hold(cases::sweep()).await;
 }

@@ -41,6 +41,12 @@ pub(super) async fn of(world: &World) -> State {
         {
             fields.remove("out_not_before");
         }
+        // How often a file was tried, and where chance has put it.
+        if item["sk"].as_str().is_some_and(|sk| sk.starts_with("F#"))
+            && let Some(fields) = item.as_object_mut()
+        {
+            fields.retain(|name, _| !["n", "u", "i"].contains(&name.as_str()));
+        }
         names.plain(&item).to_string()
     });
     let mut rest: Vec<String> = items.chain(heard(world, &names)).collect();

@@ -1,10 +1,11 @@
 //! The embedded engines, each behind one small module so that another can take its place.
 //!
-//! Both are reached over loopback HTTP through the real SDK clients, so local mode differs from
+//! Tables and queues are reached over loopback HTTP through the real SDK clients, so local mode differs from
 //! the cloud by endpoints alone.
 
 mod boundary;
 pub mod dynamo;
+pub mod objects;
 pub mod queue;
 #[cfg(test)]
 mod tests;

@@ -43,5 +43,6 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/wa/api/v1/msg", post(send::message))
         .route("/wa/api/v1/template/msg", post(send::template))
         .route("/wa/media/{media_id}", get(media::stored))
+        .route("/sm/api/wamedia/{app_name}/{media_id}", get(media::by_id))
         .with_state(sandbox)
 }

@@ -11,6 +11,7 @@ mod deliveries;
 mod errors;
 mod fault_answer;
 mod faults;
+mod file_faults;
 mod files;
 mod gupshup;
 mod ids;
@@ -41,6 +42,7 @@ use tokio::sync::Semaphore;
 
 pub use errors::SandboxError;
 pub use faults::Fault;
+pub use file_faults::FileFault;
 pub use gupshup::{GupshupAccount, GupshupShape};
 pub use meta::{MetaAccount, meta_batch, sign_meta};
 pub use outbox::{OutboxEntry, OutboxKind, RefusedSend};
@@ -149,6 +151,7 @@ struct State {
     read_receipts: bool,
     reach: Option<Reach>,
     faults: faults::Faults,
+    file_faults: file_faults::FileFaults,
     outbox: VecDeque<OutboxEntry>,
     refused: VecDeque<RefusedSend>,
     webhooks: VecDeque<PostedWebhook>,
@@ -170,6 +173,7 @@ impl Sandbox {
             read_receipts: config.read_receipts,
             reach: config.reach,
             faults: faults::Faults::default(),
+            file_faults: file_faults::FileFaults::default(),
             outbox: VecDeque::new(),
             refused: VecDeque::new(),
             webhooks: VecDeque::new(),
@@ -216,6 +220,14 @@ impl Sandbox {
     /// Switches `read` after `delivered` on or off.
     pub fn set_read_receipts(&self, read_receipts: bool) {
         self.state().read_receipts = read_receipts;
+    }
+
+    /// Tells every pretend provider under which address the sandbox is reached, so that the files of
+    /// inbound messages can be fetched from it.
+    pub fn set_base_url(&self, base_url: &str) {
+        self.set_twilio_base_url(&format!("{base_url}/twilio"));
+        self.set_meta_base_url(&format!("{base_url}/meta"));
+        self.set_gupshup_base_url(&format!("{base_url}/gupshup"));
     }
 
     /// Tells the sandbox where the public address is served in truth.

@@ -29,6 +29,8 @@ pub struct Template {
     pub tables: Vec<Table>,
     /// Queues, by logical id; dead-letter queues among them.
     pub queues: Vec<Queue>,
+    /// The names of the buckets, by logical id.
+    pub buckets: Vec<String>,
     /// Routes of the HTTP API.
     pub routes: Vec<Route>,
     /// Functions by logical id.

@@ -43,6 +43,7 @@ pub(super) fn template(document: &Value, overrides: &BTreeMap<String, String>) -
         queues: each(&resolver, "AWS::SQS::Queue", |id, properties| {
             queue(&resolver, id, properties)
         })?,
+        buckets: each(&resolver, "AWS::S3::Bucket", |id, _| resolver.name_of(id))?,
         routes: each(&resolver, "AWS::ApiGatewayV2::Route", |_, properties| {
             route(&resolver, properties)
         })?,

@@ -4,7 +4,7 @@
 //! cloud alone may use whatever CloudFormation knows.
 
 use super::QUEUE_PREFIX;
-use crate::policy::{ACCOUNT_ID, REGION, function_arn, queue_arn, table_arn};
+use crate::policy::{ACCOUNT_ID, REGION, bucket_arn, function_arn, queue_arn, table_arn};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,7 +144,9 @@ impl<'a> Resolver<'a> {
             "AWS::URLSuffix" => "amazonaws.com".to_owned(),
             _ => match self.kind(target)? {
                 "AWS::SQS::Queue" => format!("{QUEUE_PREFIX}{}", self.name(target, depth)?),
-                "AWS::DynamoDB::Table" | "AWS::Serverless::Function" => self.name(target, depth)?,
+                "AWS::DynamoDB::Table" | "AWS::Serverless::Function" | "AWS::S3::Bucket" => {
+                    self.name(target, depth)?
+                }
                 _ => target.to_owned(),
             },
         })
@@ -156,6 +158,10 @@ impl<'a> Resolver<'a> {
             ("AWS::DynamoDB::Table", "Arn") => table_arn(&name()?),
             ("AWS::SQS::Queue", "Arn") => queue_arn(&name()?),
             ("AWS::SQS::Queue", "QueueName") => name()?,
+            ("AWS::S3::Bucket", "Arn") => bucket_arn(&name()?),
+            ("AWS::S3::Bucket", "RegionalDomainName") => {
+                format!("{}.s3.{REGION}.amazonaws.com", name()?)
+            }
             ("AWS::Serverless::Function", "Arn") => function_arn(&name()?),
             (kind, _) => bail!("!GetAtt {id}.{attribute} of a {kind} is not known to local mode"),
         })
@@ -225,6 +231,7 @@ impl<'a> Resolver<'a> {
             "AWS::DynamoDB::Table" => "TableName",
             "AWS::SQS::Queue" => "QueueName",
             "AWS::Serverless::Function" => "FunctionName",
+            "AWS::S3::Bucket" => "BucketName",
             kind => bail!("{id} is a {kind}, which has no name here"),
         };
         let given = self.resource(id)?.get("Properties").and_then(|all| all.get(property));

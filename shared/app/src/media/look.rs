@@ -1,17 +1,33 @@
 //! What an address that a caller gives holds, before a message with it is taken: by the declared
 //! type and by a HEAD request.
 
-use crate::App;
 use crate::outbound::FileHead;
+use crate::{App, AppError};
 use transom_core::code::Code;
 use transom_core::content::{Content, Media};
 use transom_core::media::MediaType;
 use transom_core::profile::Profile;
 
 impl App {
+    /// Looks at the file of `content`, a stored one or one at an address, and writes down what it
+    /// is. Answers why it cannot be sent.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such stored file, or the table cannot be reached.
+    pub(crate) async fn look_at(
+        &self,
+        profile: &Profile,
+        content: &mut Content,
+    ) -> Result<Option<(Code, String)>, AppError> {
+        match self.look_at_stored(content).await? {
+            None => Ok(self.look_at_file(profile, content).await),
+            found => Ok(found),
+        }
+    }
+
     /// Looks at the file of `content` and writes down its type and size. Answers why it cannot be
     /// had; a file that the rules refuse anyway is not asked for.
-    pub(crate) async fn look_at_file(
+    async fn look_at_file(
         &self,
         profile: &Profile,
         content: &mut Content,
@@ -35,7 +51,7 @@ impl App {
 
 /// What is served counts, because the provider sees that; what a caller declares helps where the
 /// server says nothing, and must not contradict it.
-fn write_down(media: &mut Media, head: FileHead) -> Option<(Code, String)> {
+pub(super) fn write_down(media: &mut Media, head: FileHead) -> Option<(Code, String)> {
     media.bytes = media.bytes.max(head.bytes);
     let served = head.content_type?;
     let served_type = MediaType::read(&served);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use transom_core::account::Provider;
 use transom_core::content::Content;
 use transom_core::message::{Direction, Fact, FactKind, Origin, Phase, Source, Status, strongest};
-use transom_store::{Message, RefusalRecord};
+use transom_store::{Mark, Message, RefusalRecord};
 use transom_wire::{Concern, Explanation, UNKNOWN_CODE, explain};
 use utoipa::ToSchema;
 
@@ -60,13 +60,25 @@ pub struct MessageView {
     pub reply_to: Option<String>,
     /// The advertisement or post that the customer came from.
     pub referral: Option<BTreeMap<String, String>>,
-    /// Reactions to it.
-    #[schema(value_type = Vec<Object>)]
-    pub reactions: [(); 0],
-    /// When it was edited.
+    /// The customer's reaction to it.
+    pub reactions: Vec<ReactionView>,
+    /// When the customer corrected it. What it says now is in the message of the type `edit` that
+    /// answers it.
     pub edited_at: Option<String>,
     /// When it was deleted for everyone.
     pub deleted_at: Option<String>,
+}
+
+/// A reaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ReactionView {
+    /// What stands at the message.
+    #[schema(example = "👍")]
+    pub emoji: String,
+    /// `customer`.
+    pub by: &'static str,
+    /// When.
+    pub at: String,
 }
 
 /// Something that became known of a message.
@@ -144,10 +156,15 @@ pub fn message_view(message: &Message, provider: impl Into<Option<Provider>>) ->
         notice: message.forwarded.then_some(FORWARDED_NOTICE),
         reply_to: message.reply_to.clone(),
         referral: message.referral.clone(),
-        reactions: [],
-        edited_at: None,
-        deleted_at: None,
+        reactions: reactions(message),
+        edited_at: message.edited.as_ref().map(|mark| mark.at.rfc3339()),
+        deleted_at: message.deleted.as_ref().map(|mark| mark.at.rfc3339()),
     }
+}
+
+fn reactions(message: &Message) -> Vec<ReactionView> {
+    let Some(Mark { at, emoji: Some(emoji), .. }) = &message.reaction else { return Vec::new() };
+    vec![ReactionView { emoji: emoji.clone(), by: "customer", at: at.rfc3339() }]
 }
 
 fn statuses(message: &Message) -> Vec<StatusView> {

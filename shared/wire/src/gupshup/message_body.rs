@@ -172,6 +172,9 @@ pub(super) fn of<'a>(
         | Content::Template(_)
         | Content::Button { .. }
         | Content::List { .. }
+        | Content::Reaction { .. }
+        | Content::Edit { .. }
+        | Content::Deletion
         | Content::Unsupported { .. } => return refused("this kind is not sent through gupshup"),
     })
 }

@@ -64,6 +64,9 @@ pub fn render(
         | Content::Contacts { .. }
         | Content::Button { .. }
         | Content::List { .. }
+        | Content::Reaction { .. }
+        | Content::Edit { .. }
+        | Content::Deletion
         | Content::Interactive(_)
         | Content::Unsupported { .. }) => {
             (TEXT_PATH, "message", written(&message::of(other, outbound)?)?)

@@ -71,8 +71,25 @@ fn understood(body: &Value, kind: &str) -> Option<Content> {
         "contacts" => contacts(body),
         "button" => button(body, "text", "payload"),
         "interactive" => interactive(body),
+        // Of what it changes nothing else is known than its id, without which it changes nothing.
+        "reaction" | "edit" | "revoke" if changed(body).is_none() => None,
+        "reaction" => Some(Content::Reaction { emoji: json::owned(body, "emoji") }),
+        "edit" => edited(body).map(|text| Content::Edit { text }),
+        "revoke" => Some(Content::Deletion),
         _ => None,
     }
+}
+
+/// Meta's id of the message that a reaction, a correction or a deletion changes.
+pub(super) fn changed(body: &Value) -> Option<&str> {
+    json::text(body, "message_id").or_else(|| json::text(body, "original_message_id"))
+}
+
+/// What a corrected message says now. A file cannot be exchanged, only what is written beside it.
+fn edited(body: &Value) -> Option<String> {
+    let message = body.get("message")?;
+    let held = message.get(kind(message))?;
+    json::owned(held, "body").or_else(|| json::owned(held, "caption"))
 }
 
 /// Meta keeps a file under an id; the address beside it lives minutes, and newer versions only

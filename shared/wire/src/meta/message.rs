@@ -33,6 +33,7 @@ fn inbound(value: &Value, kind: &str, envelope: &Envelope) -> Result<Inbound, &'
         Some(id) => (json::id(&id), content::content(value, kind)),
         None => (json::made_id(value), content::without_id(value, kind)),
     };
+    let changed = value.get(kind).filter(|_| content.is_a_change()).and_then(content::changed);
     let says = |key| context.and_then(|c| c.get(key)).and_then(Value::as_bool).unwrap_or(false);
     Ok(Inbound {
         business,
@@ -42,7 +43,7 @@ fn inbound(value: &Value, kind: &str, envelope: &Envelope) -> Result<Inbound, &'
         sent_at: envelope::time(value),
         content,
         forwarded: says("forwarded") || says("frequently_forwarded"),
-        reply_to: context.and_then(|c| json::text(c, "id")).map(json::id),
+        reply_to: context.and_then(|c| json::text(c, "id")).or(changed).map(json::id),
         referral: referral(value),
     })
 }

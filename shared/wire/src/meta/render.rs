@@ -156,12 +156,16 @@ fn url(base_url: &str, number_id: Option<&str>) -> Result<String, Unrenderable> 
         )
     })?;
     let number_id = utf8_percent_encode(number_id, NON_ALPHANUMERIC);
+    Ok(format!("{}/{number_id}/messages", versioned(base_url)))
+}
+
+/// The API's address with its version, which `base_url` may name itself.
+pub(super) fn versioned(base_url: &str) -> String {
     let base_url = base_url.trim_end_matches('/');
-    let version = base_url.rsplit('/').next().filter(|last| is_version(last));
-    Ok(match version {
-        Some(_) => format!("{base_url}/{number_id}/messages"),
-        None => format!("{base_url}/{VERSION}/{number_id}/messages"),
-    })
+    match base_url.rsplit('/').next().filter(|last| is_version(last)) {
+        Some(_) => base_url.to_owned(),
+        None => format!("{base_url}/{VERSION}"),
+    }
 }
 
 fn is_version(text: &str) -> bool {
@@ -198,7 +202,12 @@ fn body<'a>(outbound: &Outbound<'a>) -> Result<Body<'a>, Unrenderable> {
             Body::Interactive { interactive: composed::interactive(content) }
         }
         Content::Template(used) => Body::Template { template: template(used, outbound)? },
-        Content::Button { .. } | Content::List { .. } | Content::Unsupported { .. } => {
+        Content::Button { .. }
+        | Content::List { .. }
+        | Content::Reaction { .. }
+        | Content::Edit { .. }
+        | Content::Deletion
+        | Content::Unsupported { .. } => {
             return Err(Unrenderable("this kind is not sent through meta".to_owned()));
         }
     })

@@ -69,7 +69,12 @@ pub fn render(
             let label = below.map(|label| format!("|{label}")).unwrap_or_default();
             form.append_pair("PersistentAction", &format!("geo:{place}{label}"));
         }
-        Content::Button { .. } | Content::List { .. } | Content::Unsupported { .. } => {
+        Content::Button { .. }
+        | Content::List { .. }
+        | Content::Reaction { .. }
+        | Content::Edit { .. }
+        | Content::Deletion
+        | Content::Unsupported { .. } => {
             return Err(Unrenderable("this kind is not sent through twilio".to_owned()));
         }
     }

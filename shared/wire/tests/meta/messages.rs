@@ -127,30 +127,54 @@ fn not_understood() -> Vec<(&'static str, Content)> {
         ("errors.0.error_data.details", "Message type is currently not supported."),
     ];
     let too_large = [("errors.0.code", "131052"), ("errors.0.title", "Media download error")];
-    let edit = [
-        ("original_message_id", "wamid.EARLIER"),
-        ("message.type", "text"),
-        ("message.text.body", "corrected"),
-    ];
-    let emoji = [("message_id", "wamid.OURS"), ("emoji", "👍")];
     vec![
-        ("reaction", unsupported("reaction", &emoji)),
-        ("reaction_removed", unsupported("reaction", &[("message_id", "wamid.OURS")])),
-        ("reaction_removed_bare", unsupported("reaction", &[("message_id", "wamid.OURS")])),
         ("order", unsupported("order", &order)),
         ("flow_reply", unsupported("interactive:nfm_reply", &flow)),
         ("system_number", unsupported("system", &number)),
         ("system_id", unsupported("system", &new_id)),
         ("unsupported", unsupported("unsupported", &poll)),
         ("unsupported_bare", unsupported("unsupported", &too_large)),
-        ("edit", unsupported("edit", &edit)),
-        ("revoke", unsupported("revoke", &[("original_message_id", "wamid.EARLIER")])),
+    ]
+}
+
+/// What changes an earlier message (E10).
+fn changes() -> Vec<(&'static str, Content)> {
+    vec![
+        ("reaction", Content::Reaction { emoji: Some("👍".to_owned()) }),
+        ("reaction_removed", Content::Reaction { emoji: None }),
+        ("reaction_removed_bare", Content::Reaction { emoji: None }),
+        ("edit", Content::Edit { text: "corrected".to_owned() }),
+        ("revoke", Content::Deletion),
     ]
 }
 
 #[test]
+fn e10_what_changes_an_earlier_message_names_it() {
+    for (name, expected) in changes() {
+        let got = message(&fixture(name));
+        let target = if name.starts_with("reaction") { "wamid.OURS" } else { "wamid.EARLIER" };
+        assert_eq!((got.content, got.reply_to.as_deref()), (expected, Some(target)), "{name}");
+    }
+    // A corrected caption, and what names no message or says nothing.
+    let edit = |value: Value| message(&with(fixture("edit"), MESSAGE, "edit", Some(value))).content;
+    let caption = json!({"original_message_id":"wamid.EARLIER","message":{"type":"image",
+        "image":{"caption":"a leaf","id":"1"}}});
+    assert_eq!(edit(caption), Content::Edit { text: "a leaf".to_owned() });
+    for odd in [
+        json!({"message":{"type":"text","text":{"body":"corrected"}}}),
+        json!({"original_message_id":"wamid.EARLIER"}),
+        json!({"original_message_id":"wamid.EARLIER","message":{"type":"image","image":{"id":"1"}}}),
+        json!([1]),
+        json!(null),
+    ] {
+        assert!(matches!(edit(odd.clone()), Content::Unsupported { .. }), "{odd}");
+    }
+}
+
+#[test]
 fn m30_f6_every_kind_is_read_and_none_is_dropped() {
-    let cases: Vec<_> = [files(), data(), not_understood()].into_iter().flatten().collect();
+    let cases: Vec<_> =
+        [files(), data(), changes(), not_understood()].into_iter().flatten().collect();
     for (name, expected) in &cases {
         assert_eq!(&message(&fixture(name)).content, expected, "{name}");
     }

@@ -66,6 +66,11 @@ impl Accounts {
         self.apps.values().any(|app| app.api_key == api_key)
     }
 
+    /// Whether this app is opened by this key.
+    pub(super) fn is_key_of(&self, app_name: &str, api_key: &str) -> bool {
+        self.app(app_name).is_some_and(|app| app.api_key == api_key)
+    }
+
     pub(super) fn owner_of(&self, phone: &str) -> Option<&GupshupAccount> {
         self.app_of_number.get(phone).and_then(|app_name| self.app(app_name))
     }

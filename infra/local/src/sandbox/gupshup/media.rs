@@ -1,8 +1,7 @@
 //! The files of inbound messages: their addresses open without any key.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::GupshupState;
@@ -10,6 +9,9 @@ use crate::sandbox::Sandbox;
 
 /// Where the true one keeps its files.
 const BASE_URL_UNSET: &str = "https://filemanager.gupshup.io";
+
+/// The type of whatever the API's own road serves.
+const ANY_BYTES: &str = "application/octet-stream";
 
 impl GupshupState {
     /// The address of a file.
@@ -32,7 +34,29 @@ pub(super) async fn stored(
 ) -> Response {
     let file = sandbox.state().gupshup.files.get(&media_id).cloned();
     match file {
-        Some(file) => ([(CONTENT_TYPE, file.content_type)], file.bytes).into_response(),
+        Some(file) => sandbox.file_answer(file.content_type, file.bytes).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// The API's own road to a file, by the app's name and the file's id: it wants the key, and tells
+/// no type (M42).
+pub(super) async fn by_id(
+    State(sandbox): State<Sandbox>,
+    Path((app_name, media_id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let file = {
+        let state = sandbox.state();
+        let key = headers.get("apikey").and_then(|value| value.to_str().ok());
+        let known = key.is_some_and(|key| state.gupshup.accounts.is_key_of(&app_name, key));
+        if !known {
+            return StatusCode::UNAUTHORIZED.into_response();
+        }
+        state.gupshup.files.get(&media_id).cloned()
+    };
+    match file {
+        Some(file) => sandbox.file_answer(ANY_BYTES.to_owned(), file.bytes).await,
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

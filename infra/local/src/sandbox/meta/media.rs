@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -54,12 +53,11 @@ pub(super) async fn attachment(
     Path(media_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let state = sandbox.state();
-    authenticate(&state.meta.accounts, &headers)?;
-    let file = state
-        .meta
-        .files
-        .get(&media_id)
-        .ok_or_else(|| Refusal { status: 404, ..Refusal::no_object(&media_id) })?;
-    Ok(([(CONTENT_TYPE, file.content_type.clone())], file.bytes.clone()).into_response())
+    let file = {
+        let state = sandbox.state();
+        authenticate(&state.meta.accounts, &headers)?;
+        let found = state.meta.files.get(&media_id).cloned();
+        found.ok_or_else(|| Refusal { status: 404, ..Refusal::no_object(&media_id) })?
+    };
+    Ok(sandbox.file_answer(file.content_type, file.bytes).await)
 }

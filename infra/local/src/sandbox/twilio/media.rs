@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -86,7 +86,7 @@ pub(super) async fn stored(
 ) -> Response {
     let media = sandbox.state().twilio.media.get(&media_sid).cloned();
     match media {
-        Some(media) => ([(CONTENT_TYPE, media.content_type)], media.bytes).into_response(),
+        Some(media) => sandbox.file_answer(media.content_type, media.bytes).await,
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
