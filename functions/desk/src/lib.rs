@@ -11,6 +11,7 @@ mod call;
 mod contacts;
 mod conversations;
 mod deliveries;
+mod entry_points;
 mod input;
 mod keys;
 mod media;
@@ -18,6 +19,7 @@ mod message_body;
 mod messages;
 mod not_implemented;
 mod openapi;
+mod portfolios;
 mod prices;
 mod problem;
 mod senders;
@@ -63,6 +65,8 @@ fn calls() -> Vec<Call> {
         accounts::calls(),
         brands::calls(),
         senders::calls(),
+        entry_points::calls(),
+        portfolios::calls(),
         templates::calls(),
         subscriptions::calls(),
         deliveries::calls(),

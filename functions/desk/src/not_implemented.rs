@@ -1,7 +1,7 @@
 //! The calls of the contract that this build does not have: they say so, to whoever may make
 //! them, instead of answering something else.
 
-use crate::auth::{ADMIN, DESK, PLAN, SUPERVISE};
+use crate::auth::{ADMIN, DESK, SUPERVISE};
 use crate::call::{Call, delete, get, patch, post, put};
 use crate::problem::Failure;
 use transom_app::Problem;
@@ -21,13 +21,7 @@ async fn not_yet() -> Failure {
 }
 
 fn set_up() -> Vec<Call> {
-    const ENTRY_POINT: &str = "/v1/senders/{sender}/entry-points/{id}";
     vec![
-        put("/v1/portfolios/{portfolio}", "Create or change a portfolio", ADMIN, not_yet),
-        get("/v1/portfolios/{portfolio}/limit", "The use of its limit", PLAN, not_yet),
-        put(ENTRY_POINT, "Create or change an entry point", ADMIN, not_yet),
-        get(ENTRY_POINT, "An entry point", SUPERVISE, not_yet),
-        delete(ENTRY_POINT, "Remove an entry point", ADMIN, not_yet),
         post(
             "/v1/accounts/{account}/templates/sync",
             "Pull the provider's own templates",

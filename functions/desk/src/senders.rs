@@ -23,7 +23,7 @@ pub(crate) fn calls() -> Vec<Call> {
         put(ONE, "Create or change a sender", ADMIN, change)
             .takes::<SenderBody>()
             .answers::<SenderView>(200)
-            .refuses(&[Code::AccountDeleted, Code::NotImplemented]),
+            .refuses(&[Code::AccountDeleted]),
         get(ONE, "A sender", SUPERVISE, show).answers::<SenderView>(200),
         delete(ONE, "Delete a sender: its conversations are interrupted", ADMIN, remove)
             .answers_nothing(),

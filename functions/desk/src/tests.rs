@@ -56,7 +56,8 @@ PUT /v1/canned/{id} · DELETE /v1/canned/{id} · GET /v1/triggers · PUT /v1/tri
 DELETE /v1/triggers/{id} · GET /v1/radar";
 
 /// Calls that this build has beside the contract's.
-const BESIDE: &str = "GET /v1/accounts/{account}/events · GET /v1/prices/{list}";
+const BESIDE: &str = "GET /v1/accounts/{account}/events · GET /v1/prices/{list}
+GET /v1/portfolios/{portfolio}";
 
 /// An app whose table and queues are out of reach: nothing here may need them.
 fn app() -> App {

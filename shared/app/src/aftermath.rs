@@ -77,8 +77,10 @@ impl App {
         let refusal = message.refusal.as_ref().filter(|r| r.code == Code::LimitReached);
         let Some(refusal) = refusal else { return Ok(None) };
         let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(None) };
-        let sender = sender.sender;
-        let Some(account) = self.store.account(&sender.account).await? else { return Ok(None) };
+        let Some(account) = self.store.account(&sender.sender.account).await? else {
+            return Ok(None);
+        };
+        let sender = self.with_limit(sender.sender, &account.account).await?;
         let scope = crate::limit::scope_of(&sender, &account.account);
         let what = self.store.hash_key().name(&["limit", &scope]);
         let cause = Cause::Changed(what, refusal.retry_at.unwrap_or(Timestamp::ZERO));

@@ -21,6 +21,7 @@ pub mod notify;
 pub mod objects;
 pub mod outbound;
 mod price;
+mod prompt;
 pub mod provider;
 pub mod queues;
 pub mod receive;

@@ -4,6 +4,7 @@ use crate::{App, AppError};
 use transom_core::account::{Account, LimitScope, Sender};
 use transom_core::id::MessageId;
 use transom_core::identity::User;
+use transom_core::limit::LIMIT_DEFAULT;
 use transom_core::time::Timestamp;
 use transom_store::{Message, Reservation, Usage, Wanted};
 
@@ -17,6 +18,9 @@ pub fn scope_of(sender: &Sender, account: &Account) -> String {
         }
     }
 }
+
+/// The figure of a portfolio that nobody has set up yet.
+const PORTFOLIO_DEFAULT: Option<u32> = Some(LIMIT_DEFAULT);
 
 /// The name under which an attempt holds a place.
 #[must_use]
@@ -40,6 +44,21 @@ pub(crate) struct LimitLook {
 }
 
 impl App {
+    /// A sender as its limit sees it: where it shares a portfolio's places, its own figure is the
+    /// portfolio's (D11). Read consistently, and only for such senders.
+    pub(crate) async fn with_limit(
+        &self,
+        mut sender: Sender,
+        account: &Account,
+    ) -> Result<Sender, AppError> {
+        if let (LimitScope::Portfolio, Some(portfolio)) = (sender.limit_scope, &account.portfolio) {
+            let known = self.store.portfolio(portfolio).await?;
+            sender.messaging_limit =
+                known.map_or(PORTFOLIO_DEFAULT, |record| record.portfolio.messaging_limit);
+        }
+        Ok(sender)
+    }
+
     /// Takes a place for an attempt; just before its call when `calling`. An unlimited sender
     /// writes nothing.
     pub(crate) async fn take_place(
@@ -112,11 +131,12 @@ impl App {
             .collect();
         users.dedup();
         let Some(sender) = self.store.sender(&message.sender).await? else { return Ok(()) };
-        if sender.sender.messaging_limit.is_none() {
+        let Some(account) = self.store.account(&message.account).await? else { return Ok(()) };
+        let sender = self.with_limit(sender.sender, &account.account).await?;
+        if sender.messaging_limit.is_none() {
             return Ok(());
         }
-        let Some(account) = self.store.account(&message.account).await? else { return Ok(()) };
-        let scope = scope_of(&sender.sender, &account.account);
+        let scope = scope_of(&sender, &account.account);
         for user in users {
             self.store.refund(&scope, &user, &holder(id, attempt), self.clock.now()).await?;
         }

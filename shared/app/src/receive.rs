@@ -6,12 +6,12 @@ use crate::identity::{Thread, new_session};
 use crate::media::Expected;
 use crate::record_status::SEARCHED_MAX;
 use crate::view;
-use crate::words::word_of;
+use crate::words::Spoken;
 use crate::{App, AppError};
 use futures::stream::StreamExt;
 use serde_json::json;
 use transom_core::account::{AccountState, Provider};
-use transom_core::consent::Consent;
+use transom_core::consent::{Consent, OptIn};
 use transom_core::content::Content;
 use transom_core::due::next_visit;
 use transom_core::event::{Cause, EventKind};
@@ -45,7 +45,7 @@ impl App {
     pub async fn receive(
         &self,
         account: &AccountRecord,
-        messages: Vec<Inbound>,
+        mut messages: Vec<Inbound>,
         now: Timestamp,
     ) -> Result<(), AppError> {
         let Some(first) = messages.first() else { return Ok(()) };
@@ -59,13 +59,16 @@ impl App {
                 return Ok(());
             }
         };
+        let entries = self.take_tokens(&sender, &mut messages).await?;
         let Some(user) = named(&messages) else { return Ok(()) };
         for _ in 0..ROUNDS_MAX {
             let mut thread = self.thread(&sender, user, now).await?;
             let places = self.places(account, &sender, &thread, &messages, now).await?;
-            let said = places.iter().zip(&messages);
-            let words: Vec<Consent> =
-                said.filter_map(|(place, inbound)| word_of(&sender, inbound, place.at)).collect();
+            let mut words: Vec<Consent> = Vec::new();
+            for ((place, inbound), entry) in places.iter().zip(&messages).zip(&entries) {
+                let spoken = Spoken { inbound, at: place.at, entry: entry.as_ref() };
+                words.extend(self.word_of(&sender, &thread, &spoken).await?);
+            }
             if !words.is_empty() {
                 // None: the conversation became an alias meanwhile; the same steps at its target.
                 let Some(session) = self.take_words(&sender, &thread, &words, now).await? else {
@@ -88,6 +91,8 @@ impl App {
             for file in stored.iter().filter_map(|(place, _)| place.file.as_ref()) {
                 self.enqueue_media(&file.id, &file.record).await;
             }
+            let ids = stored.iter().map(|(place, _)| &place.id);
+            self.ask_once(&sender, &session, ids, now).await?;
             tracing::info!(outcome = "received", account = %account.account.id, sender = %sender.sender.id, conversation = %session.id, messages = stored.len(), "message");
             return Ok(());
         }
@@ -432,6 +437,9 @@ impl App {
         session.name = clean_name(inbound.profile_name.as_deref()).or(session.name);
         let merged = merge(session.window().as_ref(), place.at, place.basis, Channel::WHATSAPP);
         let by = place.id.sortable();
+        if is_first_of_a_stranger(sender, &session) {
+            session.prompted_by = Some(by.to_owned());
+        }
         let visit =
             |w: &Window| next_visit(w, session.noticed_until, &sender.expiring, Channel::WHATSAPP);
         let updated = match &merged {
@@ -477,6 +485,14 @@ impl App {
         }
         Ok(Some(session))
     }
+}
+
+/// Whether this is the first message of somebody who has said nothing about consent, at a sender
+/// that asks for it (M78).
+fn is_first_of_a_stranger(sender: &SenderRecord, session: &Session) -> bool {
+    sender.opt_in_prompt.is_some()
+        && session.last_user_at.is_none()
+        && session.consent.state == OptIn::Unknown
 }
 
 /// What one round of merging works with.

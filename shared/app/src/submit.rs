@@ -408,9 +408,11 @@ impl App {
             true => self.store.wallet(account_id).await?,
             false => None,
         };
+        let mut sender = sender.clone();
+        sender.sender = self.with_limit(sender.sender, &account.account).await?;
         Ok(SendContext {
             wallet,
-            sender: sender.clone(),
+            sender,
             account,
             brand: brand.transpose()?.flatten(),
             template: template.transpose()?.flatten(),

@@ -149,6 +149,7 @@ impl App {
         let mut customers: BTreeMap<String, Vec<Inbound>> = BTreeMap::new();
         let mut statuses = Vec::new();
         let mut consents = Vec::new();
+        let mut limits = Vec::new();
         let mut others = BTreeSet::new();
         for item in items {
             match item {
@@ -159,6 +160,7 @@ impl App {
                 }
                 Item::Status(update) => statuses.push(update),
                 Item::Consent(told) => consents.push(*told),
+                Item::Limit(told) => limits.push(*told),
                 // Of two that are the same in all that is kept, one is written.
                 Item::Other { kind, raw } => {
                     others.insert((kind, raw));
@@ -176,6 +178,11 @@ impl App {
             words.push(self.in_time(began, self.take_consent(account, told, now)));
         }
         let words = all_of(words).await;
+        let mut changes = Vec::with_capacity(limits.len());
+        for told in limits {
+            changes.push(self.in_time(began, self.take_limit(account, told, now)));
+        }
+        let changes = all_of(changes).await;
         let mut facts = Vec::with_capacity(statuses.len());
         for update in statuses {
             facts.push(self.in_time(began, self.record_status(account, update, now)));
@@ -186,7 +193,7 @@ impl App {
             kept.push(self.in_time(began, self.keep_unsupported(account, other, now)));
         }
         let kept = all_of(kept).await;
-        messages.and(words).and(facts).and(kept)
+        messages.and(words).and(changes).and(facts).and(kept)
     }
 
     /// In a provider's sandbox a tester names the app that he writes to (M85): the keyword is taken

@@ -1,15 +1,17 @@
-//! What customers themselves say about being written to: by a word (M80), and through their
-//! provider (peers E13). A word is durable before the message that says it, so that whoever sees
+//! What customers themselves say about being written to: by a word (M80), by the token of an entry
+//! point (M74-M77), by their answer to a question (M78), and through their provider (peers E13). A word is durable before the message that says it, so that whoever sees
 //! the message finds what it said already done.
 
 use crate::identity::{Thread, new_session};
 use crate::{App, AppError};
 use futures::future::BoxFuture;
 use transom_core::consent::{Consent, KEYWORD, OptIn, PROVIDER};
+use transom_core::content::Content;
+use transom_core::entry_point::find;
 use transom_core::id::ConversationId;
 use transom_core::time::Timestamp;
 use transom_core::window::clamp_user_time;
-use transom_store::{AccountRecord, SenderRecord, Session, SessionCreated};
+use transom_store::{AccountRecord, EntryPointRecord, SenderRecord, Session, SessionCreated};
 use transom_wire::{ConsentUpdate, Inbound};
 
 impl App {
@@ -72,11 +74,11 @@ impl App {
             };
             let state = if told.agrees { OptIn::In } else { OptIn::Out };
             let word = match told.at.map(|at| clamp_user_time(at, now)) {
-                Some(at) => provider_word(state, at),
+                Some(at) => word(state, at, PROVIDER),
                 // Without a time a repeat cannot be told from a second word: the same state says
                 // nothing new.
                 None if session.consent.state == state => return Ok(()),
-                None => provider_word(state, now),
+                None => word(state, now, PROVIDER),
             };
             self.record_consent(&session, &word, now).await?;
             tracing::info!(outcome = "consent", account = %account.account.id, sender = %sender.sender.id, conversation = %session.id, agrees = told.agrees, "told by the provider");
@@ -95,26 +97,76 @@ impl App {
         Box::pin(async move {
             let (_, session) = self.follow_conversation(conversation).await?;
             if let Some(session) = session {
-                self.record_consent(&session, &provider_word(OptIn::Out, called_at), now).await?;
+                self.record_consent(&session, &word(OptIn::Out, called_at, PROVIDER), now).await?;
             }
             Ok(())
         })
     }
 }
 
-fn provider_word(state: OptIn, at: Timestamp) -> Consent {
-    match state {
-        OptIn::Out => Consent::refused(at, PROVIDER),
-        OptIn::In | OptIn::Unknown => Consent::new(state, at, Some(PROVIDER.to_owned())),
+/// A message of which it is asked what it says.
+pub(crate) struct Spoken<'a> {
+    pub(crate) inbound: &'a Inbound,
+    pub(crate) at: Timestamp,
+    /// The entry point whose token it bore.
+    pub(crate) entry: Option<&'a EntryPointRecord>,
+}
+
+impl App {
+    /// Looks for tokens of the sender's entry points. One that is known is taken out of its message;
+    /// one that is not is ordinary text (M74-M76).
+    pub(crate) async fn take_tokens(
+        &self,
+        sender: &SenderRecord,
+        messages: &mut [Inbound],
+    ) -> Result<Vec<Option<EntryPointRecord>>, AppError> {
+        let mut entries = Vec::with_capacity(messages.len());
+        for inbound in messages {
+            entries.push(self.take_token(sender, inbound).await?);
+        }
+        Ok(entries)
+    }
+
+    async fn take_token(
+        &self,
+        sender: &SenderRecord,
+        inbound: &mut Inbound,
+    ) -> Result<Option<EntryPointRecord>, AppError> {
+        let Content::Text { text } = &mut inbound.content else { return Ok(None) };
+        let Some(found) = find(text) else { return Ok(None) };
+        let entry = self.store.entry_point_of_token(&found.token).await?;
+        // The number, not the sender's name: a number added again keeps its codes on the wall.
+        let entry = entry.filter(|entry| entry.number == sender.sender.phone);
+        if entry.is_some() {
+            *text = found.rest;
+        }
+        Ok(entry)
+    }
+
+    /// What one message says about consent. A refusal that is typed beside a token counts.
+    pub(crate) async fn word_of(
+        &self,
+        sender: &SenderRecord,
+        thread: &Thread,
+        spoken: &Spoken<'_>,
+    ) -> Result<Option<Consent>, AppError> {
+        let Spoken { inbound, at, entry, .. } = spoken;
+        let said = sender.keywords.said_by(&inbound.content);
+        Ok(match (said, entry) {
+            (Some(OptIn::Out), _) => Some(word(OptIn::Out, *at, KEYWORD)),
+            (_, Some(entry)) => Some(Consent {
+                entry_point: Some(entry.id.to_string()),
+                ..word(OptIn::In, *at, entry.kind.as_str())
+            }),
+            (Some(state), None) => Some(word(state, *at, KEYWORD)),
+            (None, None) => self.answer_of(sender, thread, spoken).await?,
+        })
     }
 }
 
-/// What one message says about consent.
-pub(crate) fn word_of(sender: &SenderRecord, inbound: &Inbound, at: Timestamp) -> Option<Consent> {
-    match sender.keywords.said_by(&inbound.content)? {
-        OptIn::Out => Some(Consent::refused(at, KEYWORD)),
-        state @ (OptIn::In | OptIn::Unknown) => {
-            Some(Consent::new(state, at, Some(KEYWORD.to_owned())))
-        }
+fn word(state: OptIn, at: Timestamp, source: &str) -> Consent {
+    match state {
+        OptIn::Out => Consent::refused(at, source),
+        OptIn::In | OptIn::Unknown => Consent::new(state, at, Some(source.to_owned())),
     }
 }

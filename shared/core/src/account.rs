@@ -141,6 +141,15 @@ pub struct Sender {
     pub deleted_at: Option<Timestamp>,
 }
 
+/// A portfolio: senders that share one messaging limit (D11).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Portfolio {
+    /// Its name.
+    pub id: PortfolioId,
+    /// Users per rolling 24 hours that its senders together may write to first; `None` is unlimited.
+    pub messaging_limit: Option<u32>,
+}
+
 /// A brand (M136).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Brand {

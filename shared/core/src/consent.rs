@@ -33,6 +33,8 @@ pub struct Consent {
 
 /// The source of a word that the customer wrote.
 pub const KEYWORD: &str = "keyword";
+/// The source of an answer to the question that a customer is asked in the chat.
+pub const CHAT: &str = "chat";
 /// The source of a word that the provider tells of its own knowledge: the customer stopped or
 /// resumed there.
 pub const PROVIDER: &str = "provider";

@@ -289,6 +289,10 @@ name_type!(
     PriceListId
 );
 name_type!(
+    /// An entry point of a sender: a code, a link or a form (M74-M76).
+    EntryPointId
+);
+name_type!(
     /// A subscription to events.
     SubscriptionId
 );

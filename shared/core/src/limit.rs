@@ -5,10 +5,83 @@
 //! transactions stand in `store`; this is what they decide on.
 
 use crate::time::{Millis, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How long a place is taken after the latest provider call.
 pub const ROLLING: Millis = Millis::from_hours(24);
+
+/// The messaging limit of a new sender or portfolio: WhatsApp's own for a business that is not
+/// verified (M21). Any other figure is data (M22).
+pub const LIMIT_DEFAULT: u32 = 250;
+
+/// Who has set a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetBy {
+    /// An administrator.
+    Administrator,
+    /// The provider, by an event.
+    Provider,
+}
+
+/// The latest word on a limit. Words count by their time, so that a provider's events end in the
+/// same figure in any order (M22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitChange {
+    /// When it was said.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: SetBy,
+    /// The figure before it; `None` is unlimited.
+    pub from: Option<u32>,
+}
+
+/// What a provider's word on a limit comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitWord {
+    /// A later one has been said.
+    Overtaken,
+    /// It is the latest one already: what followed from it follows again, from the figure before.
+    Repeated(Option<u32>),
+    /// It is new.
+    New(LimitChange),
+}
+
+/// Weighs a provider's word that the limit is `to`, said at `at` where that is told.
+#[must_use]
+pub fn limit_word(
+    standing: Option<u32>,
+    latest: Option<&LimitChange>,
+    to: Option<u32>,
+    at: Option<Timestamp>,
+    now: Timestamp,
+) -> LimitWord {
+    let said_at = at.unwrap_or(now).min(now);
+    match latest {
+        // Without a time a repeat is known by what it says.
+        Some(known) if at.is_none() && known.by == SetBy::Provider && standing == to => {
+            LimitWord::Repeated(known.from)
+        }
+        Some(known) if known.at == said_at && known.by == SetBy::Provider && standing == to => {
+            LimitWord::Repeated(known.from)
+        }
+        // Of two words of one instant the lower counts: rather too few than too many.
+        Some(known) if known.at == said_at && height(to) < height(standing) => {
+            LimitWord::New(LimitChange { at: said_at, by: SetBy::Provider, from: standing })
+        }
+        Some(known) if known.at >= said_at => LimitWord::Overtaken,
+        Some(_) | None => {
+            LimitWord::New(LimitChange { at: said_at, by: SetBy::Provider, from: standing })
+        }
+    }
+}
+
+/// How high a limit is: no limit is higher than any.
+#[must_use]
+pub fn height(limit: Option<u32>) -> u64 {
+    limit.map_or(u64::MAX, u64::from)
+}
 
 /// How much later than the arithmetic says a caller is told to come back, because the clocks of
 /// two instances differ.
@@ -125,6 +198,54 @@ mod tests {
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millis(ms)
+    }
+
+    #[test]
+    fn m22_words_on_a_limit_end_in_one_figure_in_any_order() {
+        // Tiers as a provider tells them, one a second, and the last two at one instant.
+        let words = [(250, 1), (1_000, 2), (10_000, 3), (2_000, 4), (1_500, 4)];
+        let mut orders = vec![vec![]];
+        for word in words {
+            orders = orders
+                .into_iter()
+                .flat_map(|order: Vec<_>| {
+                    (0..=order.len()).map(move |place| {
+                        let mut more = order.clone();
+                        more.insert(place, word);
+                        more
+                    })
+                })
+                .collect();
+        }
+        assert_eq!(orders.len(), 120);
+        for order in orders {
+            let (mut standing, mut latest) = (Some(50), None);
+            // Each comes twice.
+            for (to, said_at) in order.iter().flat_map(|word| [word, word]) {
+                let said = (Some(*to), Some(at(*said_at)));
+                match limit_word(standing, latest.as_ref(), said.0, said.1, at(100)) {
+                    LimitWord::New(change) => (standing, latest) = (said.0, Some(change)),
+                    LimitWord::Repeated(_) | LimitWord::Overtaken => {}
+                }
+            }
+            assert_eq!(standing, Some(1_500), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn m22_an_administrators_word_is_overtaken_by_a_later_event_alone() {
+        let said = LimitChange { at: at(50), by: SetBy::Administrator, from: Some(250) };
+        let word = |to, when| limit_word(Some(1_000), Some(&said), to, when, at(100));
+        assert_eq!(word(Some(2_000), Some(at(49))), LimitWord::Overtaken);
+        assert!(matches!(word(None, Some(at(51))), LimitWord::New(_)));
+        assert!(matches!(word(Some(2_000), None), LimitWord::New(_)), "now is later");
+        let ahead =
+            LimitWord::New(LimitChange { at: at(100), by: SetBy::Provider, from: Some(1_000) });
+        assert_eq!(
+            word(Some(2_000), Some(at(500))),
+            ahead,
+            "no word of the future outweighs later ones"
+        );
     }
 
     #[test]

@@ -9,13 +9,15 @@ use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use transom_core::account::{Account, AccountState, Brand, Sender};
+use transom_core::account::{Account, AccountState, Brand, Portfolio, Sender};
 use transom_core::budget::Budget;
 use transom_core::due::Threshold;
-use transom_core::id::{AccountId, BrandId, PriceListId, SenderId, SubscriptionId};
+use transom_core::id::{AccountId, BrandId, PortfolioId, PriceListId, SenderId, SubscriptionId};
 use transom_core::identity::Phone;
 use transom_core::keywords::Keywords;
+use transom_core::limit::LimitChange;
 use transom_core::onboarding::Onboarding;
+use transom_core::prompt::OptInPrompt;
 use transom_core::template::Template;
 use transom_core::time::Timestamp;
 
@@ -73,6 +75,24 @@ pub struct SenderRecord {
     /// Its way to WhatsApp, where an administrator follows it here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onboarding: Option<Onboarding>,
+    /// What a customer is asked who wrote without having opted in anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt_in_prompt: Option<OptInPrompt>,
+    /// The latest word on its messaging limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_changed: Option<LimitChange>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A portfolio with the latest word on its limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortfolioRecord {
+    /// What the rules see.
+    pub portfolio: Portfolio,
+    /// The latest word on its messaging limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_changed: Option<LimitChange>,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
@@ -156,6 +176,7 @@ struct Kind {
 const ACCOUNT: Kind = Kind { prefix: "ACCOUNT", what: "account" };
 const SENDER: Kind = Kind { prefix: "SENDER", what: "sender" };
 const BRAND: Kind = Kind { prefix: "BRAND", what: "brand" };
+const PORTFOLIO: Kind = Kind { prefix: "PORTFOLIO", what: "portfolio" };
 const KEY: Kind = Kind { prefix: "KEY", what: "key" };
 const SUBSCRIPTION: Kind = Kind { prefix: "SUBSCRIPTION", what: "subscription" };
 
@@ -403,6 +424,86 @@ impl Store {
         self.list_things(&BRAND).await
     }
 
+    /// Reads a portfolio.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn portfolio(&self, id: &PortfolioId) -> Result<Option<PortfolioRecord>, StoreError> {
+        self.read_thing(&PORTFOLIO, id.as_str()).await
+    }
+
+    /// Stores a portfolio.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_portfolio(&self, record: &PortfolioRecord) -> Result<Updated, StoreError> {
+        self.write_thing(&PORTFOLIO, record.portfolio.id.as_str(), record, Vec::new()).await
+    }
+
+    /// Changes a sender's limit alone, if the latest word on it is the one that was read.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn set_sender_limit(
+        &self,
+        seen: &SenderRecord,
+        limit: Option<u32>,
+        change: &LimitChange,
+    ) -> Result<Updated, StoreError> {
+        let key = (&SENDER, seen.sender.id.as_str());
+        self.set_limit(
+            key,
+            "doc.sender.messaging_limit",
+            seen.limit_changed.as_ref(),
+            limit,
+            change,
+        )
+        .await
+    }
+
+    /// Changes a portfolio's limit alone, if the latest word on it is the one that was read.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn set_portfolio_limit(
+        &self,
+        seen: &PortfolioRecord,
+        limit: Option<u32>,
+        change: &LimitChange,
+    ) -> Result<Updated, StoreError> {
+        let key = (&PORTFOLIO, seen.portfolio.id.as_str());
+        let place = "doc.portfolio.messaging_limit";
+        self.set_limit(key, place, seen.limit_changed.as_ref(), limit, change).await
+    }
+
+    async fn set_limit(
+        &self,
+        (kind, id): (&Kind, &str),
+        place: &str,
+        seen: Option<&LimitChange>,
+        limit: Option<u32>,
+        change: &LimitChange,
+    ) -> Result<Updated, StoreError> {
+        let mut expression = Expression::default()
+            .set(&format!("{place} = :limit"))
+            .set("doc.limit_changed = :change")
+            .value(":limit", encode_value("limit", &limit)?)
+            .value(":change", encode_value("limit", change)?);
+        expression = match seen {
+            Some(seen) => expression
+                .when("doc.limit_changed = :seen")
+                .value(":seen", encode_value("limit", seen)?),
+            None => {
+                expression.when("attribute_exists(pk) AND attribute_not_exists(doc.limit_changed)")
+            }
+        };
+        let pk = format!("{}#{id}", kind.prefix);
+        match self.update(&self.tables.accounts, &pk, SELF, expression).await? {
+            Conditional::Done(_) => Ok(Updated::Done),
+            Conditional::Failed(_) => Ok(Updated::Changed),
+        }
+    }
+
     /// The templates of an account; those of one name when `name` is given.
     ///
     /// # Errors
@@ -523,7 +624,10 @@ impl Store {
     }
 }
 
-fn read_doc<T: DeserializeOwned>(what: &'static str, mut item: Item) -> Result<T, StoreError> {
+pub(crate) fn read_doc<T: DeserializeOwned>(
+    what: &'static str,
+    mut item: Item,
+) -> Result<T, StoreError> {
     let doc = item.remove("doc").ok_or_else(|| StoreError::corrupt(what, "it is empty"))?;
     let doc = doc.as_m().map_err(|_| StoreError::corrupt(what, "it is no map"))?.clone();
     decode(what, doc)

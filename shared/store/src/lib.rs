@@ -14,6 +14,7 @@ mod budgets;
 mod claims;
 mod deliveries;
 mod due;
+mod entry_points;
 mod error;
 mod events;
 mod idempotency;
@@ -35,13 +36,16 @@ mod usage;
 mod wallet_state;
 mod wallets;
 
-pub use accounts::{AccountRecord, KeyRecord, Role, SenderRecord, SubscriptionRecord};
+pub use accounts::{
+    AccountRecord, KeyRecord, PortfolioRecord, Role, SenderRecord, SubscriptionRecord,
+};
 pub use agent_limits::{AgentSend, Counted};
 pub use aliases::Heir;
 pub use budgets::{BudgetTaken, BudgetWanted};
 pub use claims::Claim;
 pub use deliveries::{DeliveryRecord, DeliveryState};
 pub use due::{DueKey, DueKind};
+pub use entry_points::EntryPointRecord;
 pub use error::StoreError;
 pub use events::StoredEvent;
 pub use idempotency::{Idempotency, IdempotencyRecord};

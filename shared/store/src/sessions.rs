@@ -58,6 +58,10 @@ pub struct Session {
     /// The message (its sortable part) that opened that window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_by: Option<String>,
+    /// The message (its sortable part) that a customer first wrote and that the question whether he
+    /// opts in is asked after, where it is asked (M78).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompted_by: Option<String>,
     /// Where `last_user_at` comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
@@ -147,6 +151,7 @@ impl Session {
             last_user_at: None,
             opened_at: None,
             opened_by: None,
+            prompted_by: None,
             basis: None,
             refused_at: None,
             consent: Consent::default(),
@@ -308,6 +313,12 @@ impl Store {
         if session.inbox_at.is_none() {
             // A contact that only had consent until now: this message begins the conversation.
             expression = expression.set("begun_by = if_not_exists(begun_by, :by)");
+        }
+        if let Some(prompted) =
+            session.prompted_by.as_ref().filter(|_| session.last_user_at.is_none())
+        {
+            // With the first message ever, under its condition: so the question is asked once.
+            expression = expression.set("prompted_by = :prompted").value(":prompted", s(prompted));
         }
         expression = match session.last_user_at {
             Some(seen) => {

@@ -16,6 +16,7 @@ mod file;
 pub mod gupshup;
 mod json;
 pub mod meta;
+mod tier;
 pub mod twilio;
 mod vcard;
 
@@ -144,6 +145,8 @@ pub enum Item {
     Status(StatusUpdate),
     /// A user's word on being written to, as the provider itself took it.
     Consent(Box<ConsentUpdate>),
+    /// A messaging limit as the provider has set it.
+    Limit(Box<LimitUpdate>),
     /// What belongs to no message of a conversation: an event of the account, or what cannot be
     /// read. Kept by its name and fields (F6).
     Other {
@@ -244,6 +247,21 @@ pub struct ConsentUpdate {
     /// Whether he agrees.
     pub agrees: bool,
     /// When, where told.
+    pub at: Option<Timestamp>,
+    /// What the provider calls it, should it belong to no sender of ours.
+    pub kind: String,
+    /// Its fields, for the same case.
+    pub raw: BTreeMap<String, String>,
+}
+
+/// A messaging limit, told by the provider (M22).
+#[derive(Debug, Clone, PartialEq)]
+pub struct LimitUpdate {
+    /// Whose number it is about; without one, every number of the account.
+    pub business: Option<Business>,
+    /// The new figure; `None` is unlimited.
+    pub limit: Option<u32>,
+    /// When it was set, where told.
     pub at: Option<Timestamp>,
     /// What the provider calls it, should it belong to no sender of ours.
     pub kind: String,

@@ -23,7 +23,8 @@ use transom_core::message::Phase;
 use transom_core::time::Timestamp;
 use transom_core::window::FUTURE_SKEW;
 use transom_store::{
-    Message, RefusalRecord, Sealed, SenderRecord, Session, SessionCreated, StoreError, Updated,
+    Message, RefusalRecord, Sealed, SenderRecord, Session, SessionCreated, StoreError, StoredEvent,
+    Updated,
 };
 use utoipa::ToSchema;
 
@@ -61,8 +62,10 @@ pub struct ConsentView {
     pub state: String,
     /// When it was said.
     pub at: String,
-    /// Where: `qr`, `url`, `widget`, `chat`, `sms`, `import`, ….
+    /// Where: `qr`, `url`, `widget`, `chat`, `sms`, `import`, `keyword`, `provider`, ….
     pub source: Option<String>,
+    /// The entry point that it came through.
+    pub entry_point: Option<String>,
 }
 
 /// The use of a messaging limit.
@@ -157,28 +160,36 @@ impl App {
                 .map_err(|_| super::cursor::foreign())?,
             None => Timestamp::from_millis(0x0000_ffff_ffff_ffff),
         };
-        let mut items = Vec::new();
+        // What he said under another name stands in that conversation's history.
+        let histories: Vec<&ConversationId> =
+            std::iter::once(&session.id).chain(session.predecessors()).collect();
+        let mut items: Vec<ConsentView> = Vec::new();
+        let mut last = None;
         for _ in 0..PAGES_MAX {
-            let page =
-                self.store.stored_events(&session.id, Timestamp::ZERO, until, PAGE_MAX).await?;
-            let is_last = page.len() < usize::from(PAGE_MAX);
+            let mut page = Vec::new();
+            // From here on every history has been read.
+            let mut read_from = None;
+            for id in &histories {
+                let part = self.store.stored_events(id, Timestamp::ZERO, until, PAGE_MAX).await?;
+                if part.len() == usize::from(PAGE_MAX) {
+                    read_from = read_from.max(part.last().map(|event| event.at));
+                }
+                page.extend(part);
+            }
+            page.retain(|event| Some(event.at) >= read_from);
+            page.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
             for event in page {
-                until = event.at.minus(transom_core::time::Millis::new(1));
                 let Some(state) = consent_of(&event.kind) else { continue };
-                let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
-                items.push(ConsentView {
-                    state: state.to_owned(),
-                    at: event.at.rfc3339(),
-                    source: data.get("source").and_then(|s| s.as_str()).map(str::to_owned),
-                });
-                if items.len() == usize::from(limit) {
-                    let next = super::cursor::write(&until.as_millis().to_string());
+                // Words of one instant stand on one page, because the next begins at an instant.
+                if items.len() >= usize::from(limit) && last != Some(event.at) {
+                    let next = super::cursor::write(&event.at.as_millis().to_string());
                     return Ok(List { items, next_cursor: Some(next) });
                 }
+                last = Some(event.at);
+                items.push(consent_view(state, &event));
             }
-            if is_last {
-                return Ok(List { items, next_cursor: None });
-            }
+            let Some(read_from) = read_from else { return Ok(List { items, next_cursor: None }) };
+            until = read_from.minus(transom_core::time::Millis::new(1));
         }
         let next = super::cursor::write(&until.as_millis().to_string());
         Ok(List { items, next_cursor: Some(next) })
@@ -228,10 +239,30 @@ impl App {
     /// # Errors
     /// `not_found`, or when the table cannot be reached.
     pub async fn limit(&self, sender: &SenderId, now: Timestamp) -> Result<LimitView, AppError> {
-        let record = self.known_or_deleted_sender(sender).await?;
-        let sender = &record.sender;
-        let scope = sender.limit_scope;
-        let Some(limit) = sender.messaging_limit else {
+        let sender = self.known_or_deleted_sender(sender).await?.sender;
+        let account = self.store.account(&sender.account).await?;
+        let account = account
+            .ok_or_else(|| Problem::not_found(format!("account `{}`", sender.account)))?
+            .account;
+        let sender = self.with_limit(sender, &account).await?;
+        self.limit_view(
+            sender.messaging_limit,
+            &scope_of(&sender, &account),
+            sender.limit_scope,
+            now,
+        )
+        .await
+    }
+
+    /// How much of the places of `scope_key` is used.
+    pub(crate) async fn limit_view(
+        &self,
+        limit: Option<u32>,
+        scope_key: &str,
+        scope: LimitScope,
+        now: Timestamp,
+    ) -> Result<LimitView, AppError> {
+        let Some(limit) = limit else {
             return Ok(LimitView {
                 limit: None,
                 used: 0,
@@ -240,11 +271,7 @@ impl App {
                 scope,
             });
         };
-        let account = self.store.account(&sender.account).await?;
-        let account = account
-            .ok_or_else(|| Problem::not_found(format!("account `{}`", sender.account)))?
-            .account;
-        let usage = self.store.usage(&scope_of(sender, &account), Some(limit), now).await?;
+        let usage = self.store.usage(scope_key, Some(limit), now).await?;
         Ok(LimitView {
             limit: Some(limit),
             used: usage.used,
@@ -455,6 +482,17 @@ fn said_at(at: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Problem> 
     }
 }
 
+fn consent_view(state: &str, event: &StoredEvent) -> ConsentView {
+    let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
+    let told = |name: &str| data.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+    ConsentView {
+        state: state.to_owned(),
+        at: event.at.rfc3339(),
+        source: told("source"),
+        entry_point: told("entry_point"),
+    }
+}
+
 fn consent_of(kind: &str) -> Option<&'static str> {
     if kind == EventKind::ContactOptedIn.as_str() {
         Some("in")
@@ -476,6 +514,7 @@ fn consent_event(session: &Session, word: &Consent) -> Event {
         "sender": session.sender,
         "opt_in": state,
         "source": word.source,
+        "entry_point": word.entry_point,
         "at": word.at.rfc3339(),
     });
     let source = word.source.clone().unwrap_or_default();

@@ -6,9 +6,13 @@
 
 mod accounts;
 mod brands;
+mod entry_points;
 mod keys;
 mod keywords;
+mod limits;
+mod portfolios;
 mod prices;
+mod prompt;
 mod senders;
 mod settings;
 mod subscriptions;
@@ -16,9 +20,12 @@ mod templates;
 
 pub use accounts::{AccountBody, AccountView, Removal};
 pub use brands::{BrandBody, BrandView};
+pub use entry_points::{EntryPointBody, EntryPointView};
 pub use keys::{KeyBody, KeyView, NewKeyView, Principal};
 pub use keywords::KeywordsBody;
+pub use portfolios::{PortfolioBody, PortfolioView};
 pub use prices::{PriceBody, PriceListBody, PriceListView};
+pub use prompt::PromptBody;
 pub use senders::{HealthView, OnboardingBody, SenderBody, SenderView, StepView};
 pub use settings::{BudgetBody, SettingsBody, SettingsView, ThresholdBody};
 pub use subscriptions::{SubscriptionBody, SubscriptionView};

@@ -1,5 +1,6 @@
 //! Senders: the business's numbers (M22, M24, M50, M52, D1, D11).
 
+use super::limits::{LimitOf, limit_event};
 use super::{ROUNDS_MAX, contended, name};
 use crate::event::Event;
 use crate::view::List;
@@ -14,13 +15,12 @@ use transom_core::event::{Cause, EventKind};
 use transom_core::id::{AccountId, BrandId, SenderId};
 use transom_core::identity::Phone;
 use transom_core::keywords::Keywords;
+use transom_core::limit::{LIMIT_DEFAULT, LimitChange, SetBy};
 use transom_core::onboarding::{BusinessManagerId, Onboarding, Step, StepState, business_number};
 use transom_core::time::Timestamp;
 use transom_store::{SenderRecord, Updated};
 use utoipa::ToSchema;
 
-/// The messaging limit of a new sender: WhatsApp's own for a business that is not verified.
-const LIMIT_DEFAULT: u32 = 250;
 /// The highest rate, in messages a second.
 const RATE_MAX: u32 = 1000;
 /// The longest provider's own name of a sender, in characters.
@@ -219,8 +219,16 @@ impl App {
                 keywords: Keywords::default(),
                 budget: None,
                 onboarding: None,
+                opt_in_prompt: None,
+                limit_changed: None,
                 updated_at: now,
             });
+            let before = known.as_ref().map(|k| k.sender.messaging_limit);
+            if before != Some(sender.messaging_limit) {
+                let from = before.flatten();
+                record.limit_changed =
+                    Some(LimitChange { at: now, by: SetBy::Administrator, from });
+            }
             record.sender = sender.clone();
             record.onboarding.clone_from(&onboarding);
             record.updated_at = now;
@@ -365,16 +373,12 @@ impl App {
         }
         let cause = Cause::Changed(format!("sender:{}", view.id), now);
         let mut events = vec![Event::new(EventKind::SenderUpdated, &cause, now, data)];
-        let before = known.map(|k| k.sender.messaging_limit);
-        if let Some((kind, before)) = limit_change(before, view.messaging_limit) {
-            let data = json!({
-                "sender": view.id,
-                "from": before,
-                "to": view.messaging_limit,
-                "scope": view.limit_scope,
-            });
-            events.push(Event::new(kind, &cause, now, data));
-        }
+        // A portfolio's senders have no figure of their own.
+        let own = |s: &Sender| s.limit_scope == LimitScope::Sender;
+        let before = known.filter(|k| own(&k.sender) && own(&record.sender));
+        let before = before.map(|k| k.sender.messaging_limit);
+        let whose = LimitOf::Sender(&record.sender.id);
+        events.extend(limit_event(whose, before, view.messaging_limit, now));
         for event in &mut events {
             event.sender = Some(record.sender.id.clone());
         }
@@ -411,20 +415,6 @@ fn read_onboarding(body: &OnboardingBody) -> Result<Onboarding, Problem> {
         submitted_at: time("submitted_at", &body.submitted_at)?,
         approved_at: time("approved_at", &body.approved_at)?,
     })
-}
-
-/// Whether a limit was raised or lowered; no limit is higher than any.
-fn limit_change(
-    before: Option<Option<u32>>,
-    after: Option<u32>,
-) -> Option<(EventKind, Option<u32>)> {
-    let before = before?;
-    let height = |limit: Option<u32>| limit.map_or(u64::MAX, u64::from);
-    match height(after).cmp(&height(before)) {
-        std::cmp::Ordering::Greater => Some((EventKind::LimitRaised, before)),
-        std::cmp::Ordering::Less => Some((EventKind::LimitLowered, before)),
-        std::cmp::Ordering::Equal => None,
-    }
 }
 
 fn parse(id: &SenderId, body: &SenderBody, account: &Account) -> Result<Sender, Problem> {
@@ -511,15 +501,5 @@ mod tests {
         assert!(matches!(read(r#","messaging_limit":0"#), Ok(Some(Some(0)))));
         assert!(read(r#","messaging_limit":-1"#).is_err());
         assert!(read(r#","limit":1"#).is_err());
-    }
-
-    #[test]
-    fn no_limit_is_higher_than_any() {
-        let change = |before, after| limit_change(before, after).map(|(kind, _)| kind);
-        assert_eq!(change(None, Some(250)), None);
-        assert_eq!(change(Some(Some(250)), None), Some(EventKind::LimitRaised));
-        assert_eq!(change(Some(None), Some(250)), Some(EventKind::LimitLowered));
-        assert_eq!(change(Some(Some(250)), Some(1000)), Some(EventKind::LimitRaised));
-        assert_eq!(change(Some(Some(250)), Some(250)), None);
     }
 }

@@ -1,6 +1,7 @@
 //! A sender's settings.
 
 use super::keywords::KeywordsBody;
+use super::prompt::PromptBody;
 use super::{contended, not_yet};
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct SettingsBody {
     /// Words by which customers opt out and in, beside those that every sender knows (`STOP`,
     /// `START` and their like in many languages).
     pub keywords: Option<KeywordsBody>,
+    /// What a customer is asked, once, who wrote without having opted in anywhere; nothing is asked
+    /// by default.
+    pub opt_in_prompt: Option<PromptBody>,
     /// Not implemented yet.
     pub greeting: Option<Value>,
     /// Not implemented yet.
@@ -44,8 +48,6 @@ pub struct SettingsBody {
     pub nudge: Option<Value>,
     /// Not implemented yet.
     pub reattach: Option<Value>,
-    /// Not implemented yet.
-    pub opt_in_prompt: Option<Value>,
     /// Not implemented yet.
     pub hold: Option<Value>,
     /// Not implemented yet.
@@ -105,6 +107,8 @@ pub struct SettingsView {
     pub keywords: KeywordsBody,
     /// What may be spent on conversations that the business begins.
     pub budget: Option<BudgetBody>,
+    /// What a customer is asked who wrote without having opted in anywhere.
+    pub opt_in_prompt: Option<PromptBody>,
 }
 
 impl From<&SenderRecord> for SettingsView {
@@ -114,6 +118,7 @@ impl From<&SenderRecord> for SettingsView {
             expiring: record.expiring.iter().map(shown).collect(),
             keywords: KeywordsBody::from(&record.keywords),
             budget: record.budget.as_ref().map(BudgetBody::from),
+            opt_in_prompt: record.opt_in_prompt.as_ref().map(PromptBody::from),
         }
     }
 }
@@ -128,7 +133,6 @@ impl SettingsBody {
             ("calendar", &self.calendar),
             ("nudge", &self.nudge),
             ("reattach", &self.reattach),
-            ("opt_in_prompt", &self.opt_in_prompt),
             ("hold", &self.hold),
             ("unconfirmed_after_s", &self.unconfirmed_after_s),
             ("delivery_table", &self.delivery_table),
@@ -166,6 +170,8 @@ impl App {
             None => Keywords::default(),
         };
         record.budget = body.budget.as_ref().map(budget).transpose()?;
+        record.opt_in_prompt =
+            body.opt_in_prompt.as_ref().map(|given| given.read(&record.keywords)).transpose()?;
         record.updated_at = now;
         // Only while the number is still its own.
         if self.store.put_sender(&record, Some(&record.sender.id)).await? == Updated::Changed {

@@ -1,7 +1,7 @@
 //! A webhook's meaning: which version it is, and which kind.
 
-use super::{event, json, message, user_event, v3};
-use crate::{Item, Unparsable, Webhook};
+use super::{event, json, message, party, user_event, v3};
+use crate::{Item, LimitUpdate, Unparsable, Webhook, tier};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -26,6 +26,7 @@ pub fn parse(webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
         Some("preference-event") => {
             return Ok(user_event::preferences(&envelope, detail.as_deref()));
         }
+        Some("account-event") => account_event(&envelope, detail.as_deref()),
         Some(kind) => other(kind, detail.as_deref(), &envelope),
         // The bot callbacks of old name no kind; they are messages.
         None if message::is_named(&envelope) => message::read(&envelope),
@@ -37,6 +38,23 @@ pub fn parse(webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
 /// What kind of event it is, inside its kind: `opted-out` of a `user-event`.
 fn detail(envelope: &Value) -> Option<String> {
     json::text(&*json::object(envelope, "payload")?, "type")
+}
+
+/// An event of the account: a new tier is a limit (M22).
+fn account_event(envelope: &Value, detail: Option<&str>) -> Item {
+    let named = other("account-event", detail, envelope);
+    let payload = json::object(envelope, "payload");
+    let told = payload.as_deref().and_then(|p| p.get("currentLimit"));
+    match (told.and_then(tier::read), named) {
+        (Some(limit), Item::Other { kind, raw }) => Item::Limit(Box::new(LimitUpdate {
+            business: party::business(envelope),
+            limit,
+            at: json::instant(envelope, "timestamp"),
+            kind,
+            raw,
+        })),
+        (_, named) => named,
+    }
 }
 
 /// An event that is kept by its name and fields.

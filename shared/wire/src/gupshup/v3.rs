@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use transom_core::message::FactKind;
+use transom_core::time::Timestamp;
 
 const OBJECT: &str = "whatsapp_business_account";
 const MESSAGES_FIELD: &str = "messages";
@@ -34,7 +35,7 @@ pub(super) fn read(envelope: &Value) -> Vec<Item> {
             items.push(other("entry", None, entry));
         }
         for change in changes {
-            read_change(app.as_deref(), change, &mut items);
+            read_change(app.as_deref(), change, meta::time(entry), &mut items);
         }
     }
     if items.is_empty() {
@@ -43,7 +44,7 @@ pub(super) fn read(envelope: &Value) -> Vec<Item> {
     items
 }
 
-fn read_change(app: Option<&str>, change: &Value, items: &mut Vec<Item>) {
+fn read_change(app: Option<&str>, change: &Value, at: Option<Timestamp>, items: &mut Vec<Item>) {
     let field = json::text(change, "field");
     let field = field.as_deref().unwrap_or(MESSAGES_FIELD);
     let value = change.get("value").unwrap_or(&Value::Null);
@@ -62,7 +63,9 @@ fn read_change(app: Option<&str>, change: &Value, items: &mut Vec<Item>) {
         items.extend(meta::preferences(value, app.as_ref()));
     }
     if items.len() == before {
-        items.push(other(field, None, change));
+        let named = other(field, None, change);
+        let limit = Some(value).filter(|_| meta::tells_limits(field));
+        items.push(limit.and_then(|v| meta::limit(v, &named, at)).unwrap_or(named));
     }
 }
 

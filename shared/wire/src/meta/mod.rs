@@ -4,6 +4,7 @@
 //! The functions that this page shows are all that the rest of the house calls; `messages` is
 //! for a provider that passes Meta's payloads on.
 
+mod capability;
 mod classify;
 mod codes;
 mod composed;
@@ -29,6 +30,7 @@ pub use parse::parse;
 pub use render::render;
 pub use verify::{handshake, sign, verify};
 
+pub(crate) use capability::{limit, tells_limits, time};
 pub(crate) use codes::OPTED_OUT;
 pub(crate) use parse::messages;
 pub(crate) use preference::{FIELD as PREFERENCES, preferences};

@@ -1,5 +1,6 @@
 //! A webhook's meaning: up to a thousand updates of many users and numbers.
 
+use super::capability;
 use super::envelope::Envelope;
 use super::json::{self, elements};
 use super::message::message;
@@ -7,6 +8,7 @@ use super::preference::{FIELD as PREFERENCES, preferences};
 use super::status::status;
 use crate::{Item, Unparsable, Webhook};
 use serde_json::Value;
+use transom_core::time::Timestamp;
 
 /// The largest webhook that is read, in bytes. Meta sends up to 3 MB.
 pub(super) const BODY_BYTES_MAX: usize = 4 << 20;
@@ -54,13 +56,13 @@ fn items(root: &Value) -> Vec<Item> {
             items.push(other("entry", "", entry));
         }
         for change in elements(entry, "changes") {
-            items.extend(of_change(change));
+            items.extend(of_change(change, capability::time(entry)));
         }
     }
     items
 }
 
-fn of_change(change: &Value) -> Vec<Item> {
+fn of_change(change: &Value, at: Option<Timestamp>) -> Vec<Item> {
     let field = json::text(change, "field").unwrap_or("messages");
     let value = change.get("value").unwrap_or(&Value::Null);
     let mut items = Vec::new();
@@ -80,7 +82,9 @@ fn of_change(change: &Value) -> Vec<Item> {
         items.extend(listed.map(|event| other(field, event_name(event), event)));
     }
     if items.is_empty() {
-        items.push(other(field, event_name(value), change));
+        let named = other(field, event_name(value), change);
+        let limit = Some(value).filter(|_| capability::tells_limits(field));
+        items.push(limit.and_then(|v| capability::limit(v, &named, at)).unwrap_or(named));
     }
     items
 }

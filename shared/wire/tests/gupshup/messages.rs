@@ -398,6 +398,16 @@ fn numbers_and_texts_are_one() {
 }
 
 #[test]
+fn m22_a_tier_is_a_limit() {
+    let Item::Limit(told) = one(&fixture("other_account")) else { panic!("no limit") };
+    assert_eq!((told.limit, told.kind.as_str()), (Some(1000), "account-event:tier-event"));
+    assert_eq!(told.business, Some(Business::Phone(phone("+917834811114"))));
+    assert_eq!(told.at.map(|at| at.as_millis()), Some(1_763_632_800_123));
+    let odd = with(fixture("other_account"), "/payload/currentLimit", Some(json!("TIER_NOT_SET")));
+    assert_eq!(one(&odd), other("account-event:tier-event"));
+}
+
+#[test]
 fn e13_a_users_word_is_read_with_its_time() {
     for (name, agrees, at, kind) in [
         ("other_opted_in", true, 1_763_632_800_123, "user-event:opted-in"),
@@ -419,7 +429,6 @@ fn f6_other_events_are_kept_by_name() {
     for (name, kind) in [
         ("other_sandbox_start", "user-event:sandbox-start"),
         ("other_template", "template-event:status-update"),
-        ("other_account", "account-event:tier-event"),
         ("other_billing", "billing-event"),
         ("other_template_category", "template-event:category-update"),
         ("other_novel", "novel-event"),

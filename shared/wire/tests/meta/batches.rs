@@ -25,6 +25,7 @@ fn told(item: &Item) -> String {
             format!("{business} {} {:?}", s.provider_message_id, s.fact.unwrap())
         }
         Item::Consent(c) => c.kind.clone(),
+        Item::Limit(l) => l.kind.clone(),
         Item::Other { kind, .. } => kind.clone(),
     }
 }
@@ -71,13 +72,27 @@ fn e13_a_users_word_on_marketing_is_read_with_its_time() {
 }
 
 #[test]
+fn m22_a_limit_is_read_with_its_time_and_whose_it_is() {
+    let [Item::Limit(told)] = &parse(&fixture("event_capability"))[..] else { panic!("no limit") };
+    assert_eq!((told.limit, told.at, &told.business), (Some(2000), None, &None));
+    let timed = with(fixture("event_capability"), "/entry/0", "time", Some(json!(1_763_632_800)));
+    let [Item::Limit(told)] = &parse(&timed)[..] else { panic!("no limit") };
+    assert_eq!(told.at.map(|at| at.as_millis()), Some(1_763_632_800_000));
+    let number = fixture("event_number_quality");
+    assert_eq!(only(&number), other("phone_number_quality_update:ONBOARDING"), "it tells none");
+    let number = with(number, VALUE, "current_limit", Some(json!("TIER_UNLIMITED")));
+    let [Item::Limit(told)] = &parse(&number)[..] else { panic!("no limit") };
+    let whose = Business::Phone(phone("+15550783881"));
+    assert_eq!((told.limit, told.business.as_ref()), (None, Some(&whose)));
+}
+
+#[test]
 fn events_are_kept_by_name() {
     let cases = [
         ("event_template", vec!["message_template_status_update:PAUSED"]),
         ("event_template_quality", vec!["message_template_quality_update:RED"]),
         ("event_account", vec!["account_update:DISABLED_UPDATE"]),
         ("event_number_quality", vec!["phone_number_quality_update:ONBOARDING"]),
-        ("event_capability", vec!["business_capability_update"]),
         ("event_echo", vec!["smb_message_echoes:text"]),
         ("event_error", vec!["messages:error:130429"]),
         ("event_template_category", vec!["template_category_update:MARKETING"]),
