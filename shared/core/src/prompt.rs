@@ -65,6 +65,9 @@ impl OptInPrompt {
             | Content::List { .. }
             | Content::Interactive(_)
             | Content::Template(_)
+            | Content::Reaction { .. }
+            | Content::Edit { .. }
+            | Content::Deletion
             | Content::Unsupported { .. } => return None,
         };
         let said = folded(text);
