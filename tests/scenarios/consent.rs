@@ -139,6 +139,18 @@ async fn m80_stop_and_start_in_any_order_end_in_the_same_state(provider: Provide
     }
 }
 
+every_provider!(m80_a_consent_that_is_recorded_after_a_stop_of_the_same_second_counts);
+async fn m80_a_consent_that_is_recorded_after_a_stop_of_the_same_second_counts(provider: Provider) {
+    let world = World::of(provider).await;
+    world.customer_writes("STOP").await;
+    world.pass(Millis::new(300));
+    assert_eq!(contact(&world).await["opt_in"], "out");
+    assert_eq!(world.opt_in(CUSTOMER).await.body["opt_in"], "in");
+    world.pass(Millis::from_seconds(2));
+    world.customer_writes("STOP").await;
+    assert_eq!(contact(&world).await["opt_in"], "out");
+}
+
 every_provider!(m80_a_button_that_says_stop_stops);
 async fn m80_a_button_that_says_stop_stops(provider: Provider) {
     let world = World::of(provider).await;

@@ -38,6 +38,7 @@ mod outcomes;
 mod pace;
 mod portfolios;
 mod prices;
+mod rates;
 mod rows;
 mod status_permutations;
 mod statuses;

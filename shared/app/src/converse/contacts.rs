@@ -20,7 +20,7 @@ use transom_core::event::{Cause, EventKind};
 use transom_core::id::{ConversationId, SenderId};
 use transom_core::identity::{Phone, User};
 use transom_core::message::Phase;
-use transom_core::time::Timestamp;
+use transom_core::time::{Millis, Timestamp};
 use transom_core::window::FUTURE_SKEW;
 use transom_store::{
     Message, RefusalRecord, Sealed, SenderRecord, Session, SessionCreated, StoreError, StoredEvent,
@@ -189,7 +189,7 @@ impl App {
                 items.push(consent_view(state, &event));
             }
             let Some(read_from) = read_from else { return Ok(List { items, next_cursor: None }) };
-            until = read_from.minus(transom_core::time::Millis::new(1));
+            until = read_from.minus(Millis::new(1));
         }
         let next = super::cursor::write(&until.as_millis().to_string());
         Ok(List { items, next_cursor: Some(next) })
@@ -208,7 +208,14 @@ impl App {
         at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<ContactDetail, AppError> {
-        let word = Consent::new(OptIn::In, said_at(at, now)?, source);
+        let mut word = Consent::new(OptIn::In, said_at(at, now)?, source);
+        if at.is_none()
+            && let Ok(known) = self.contact_session(sender, contact).await
+            && known.consent.at > now
+        {
+            // Said now, after a refusal that counts to the end of this very second.
+            word.at = known.consent.at.plus(Millis::new(1));
+        }
         self.take_word(sender, contact, word, now).await
     }
 
