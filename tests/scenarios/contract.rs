@@ -1,6 +1,6 @@
 //! The contract's shapes and errors, from outside.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use transom_testkit::World;
 use transom_testkit::world::{ACCOUNT_SID, AUTH_TOKEN, CUSTOMER, NUMBER, sender_body};
 
@@ -270,25 +270,6 @@ async fn the_document_of_the_api_is_complete() {
 async fn what_belongs_to_later_issues_says_so() {
     let world = World::start().await;
     world.customer_writes("Hello").await;
-    let base =
-        json!({ "sender": "support", "to": CUSTOMER, "content": { "type": "text", "text": "x" } });
-    let more: [(&str, Value); 4] = [
-        ("when_closed", json!("hold")),
-        ("when_closed", json!("template")),
-        ("when_limited", json!("defer")),
-        ("send_at", json!("2030-01-01T00:00:00Z")),
-    ];
-    for (field, value) in more {
-        let mut body = base.clone();
-        body[field] = value;
-        let answer = world.post("/v1/messages", body).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (501, "not_implemented"),
-            "{field}: {}",
-            answer.body
-        );
-    }
     let calls = [
         ("GET", "/v1/audit"),
         ("GET", "/v1/self-check"),

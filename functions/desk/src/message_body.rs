@@ -14,6 +14,8 @@ use transom_core::id::{ConversationId, MessageId};
 use transom_core::identity::{Phone, User, UserId};
 use transom_core::interactive::Interactive;
 use transom_core::media::{MediaKind, MediaType};
+use transom_core::plan::{Plan, WhenClosed};
+use transom_core::time::Timestamp;
 use utoipa::ToSchema;
 
 /// The longest name of a kind of content, in characters.
@@ -48,17 +50,21 @@ pub(crate) struct MessageBody {
     /// `media`. What the sender's provider does not take is refused by name.
     #[schema(value_type = Object, example = json!({"type": "text", "text": "On its way."}))]
     content: Value,
-    /// When the window is closed: `refuse` (the default); `hold` and `template` are not
-    /// implemented yet.
+    /// When the window is closed: `refuse` (the default); `hold`: it waits, as long as the sender's
+    /// settings say, and is released once when the customer writes; `template`: `fallback` goes out
+    /// in its place. A template needs no open window, so there it changes nothing.
     when_closed: Option<String>,
-    /// The template for `when_closed: template`. Not implemented yet.
+    /// The template that goes out in place of the content with `when_closed: template`: a template
+    /// content, which passes the same rules.
     #[schema(value_type = Option<Object>)]
     fallback: Option<Value>,
-    /// When the limit is reached: `refuse` (the default); `defer` is not implemented yet.
+    /// When the limit is reached: `refuse` (the default), or `defer`: it waits, in the order of the
+    /// requests, and is sent when a place frees.
     when_limited: Option<String>,
     /// The message that it answers.
     reply_to: Option<String>,
-    /// When to send. Not implemented yet.
+    /// When to send: later than now, at most 90 days ahead. Every rule is asked again then.
+    #[schema(example = "2030-01-01T09:00:00Z")]
     send_at: Option<String>,
 }
 
@@ -67,6 +73,7 @@ pub(crate) struct MessageBody {
 pub(crate) struct Parsed {
     pub(crate) target: Target,
     pub(crate) content: Content,
+    pub(crate) plan: Plan,
     pub(crate) reply_to: Option<MessageId>,
 }
 
@@ -155,18 +162,46 @@ impl MessageBody {
     pub(crate) fn read(&self) -> Result<Parsed, Problem> {
         let target = self.target()?;
         let content = content(&self.content)?;
-        choice("when_closed", self.when_closed.as_deref(), &["hold", "template"])?;
-        choice("when_limited", self.when_limited.as_deref(), &["defer"])?;
-        for (field, is_given) in
-            [("send_at", self.send_at.is_some()), ("fallback", self.fallback.is_some())]
-        {
-            if is_given {
-                return Err(not_yet(field));
-            }
-        }
+        let plan = self.plan()?;
         let reply_to = self.reply_to.as_deref().map(MessageId::parse).transpose();
         let reply_to = reply_to.map_err(|e| Problem::invalid(format!("`reply_to` {e}")))?;
-        Ok(Parsed { target, content, reply_to })
+        Ok(Parsed { target, content, plan, reply_to })
+    }
+
+    fn plan(&self) -> Result<Plan, Problem> {
+        let when_closed = match self.when_closed.as_deref() {
+            None | Some("refuse") => WhenClosed::Refuse,
+            Some("hold") => WhenClosed::Hold,
+            Some("template") => WhenClosed::Template,
+            Some(_) => {
+                let detail = "`when_closed` must be one of refuse, hold, template";
+                return Err(Problem::invalid(detail));
+            }
+        };
+        let waits_for_a_place = match self.when_limited.as_deref() {
+            None | Some("refuse") => false,
+            Some("defer") => true,
+            Some(_) => {
+                return Err(Problem::invalid("`when_limited` must be one of refuse, defer"));
+            }
+        };
+        let fallback = match (when_closed, &self.fallback) {
+            (WhenClosed::Template, None) => {
+                let detail = "`when_closed: template` needs `fallback`, a template content";
+                return Err(Problem::invalid(detail));
+            }
+            (WhenClosed::Refuse | WhenClosed::Hold, Some(_)) => {
+                let detail = "`fallback` belongs to `when_closed: template`";
+                return Err(Problem::invalid(detail));
+            }
+            (_, None) => None,
+            (_, Some(value)) => Some(fallback(value)?),
+        };
+        let send_at = self.send_at.as_deref().map(Timestamp::parse_rfc3339).transpose();
+        let send_at = send_at.map_err(|_| {
+            Problem::invalid("`send_at` must be a time such as 2030-01-01T09:00:00Z")
+        })?;
+        Ok(Plan { when_closed, fallback, waits_for_a_place, send_at })
     }
 
     fn target(&self) -> Result<Target, Problem> {
@@ -202,6 +237,25 @@ fn recipient(to: &Value) -> Result<Recipient, Problem> {
     Err(Problem::invalid(
         "`to` must be a phone in E.164, a contact id (`ctc_…`), or {\"user_id\":\"US.…\"}",
     ))
+}
+
+/// The template that stands in for the content.
+fn fallback(value: &Value) -> Result<TemplateUse, Problem> {
+    let wrong = || {
+        Problem::invalid(
+            "`fallback` must be a template content, such as \
+             {\"type\":\"template\",\"name\":\"order_ready\"}",
+        )
+    };
+    if value.get("type").and_then(Value::as_str) != Some("template") {
+        return Err(wrong());
+    }
+    let read = content(value).map_err(|problem| {
+        let detail = problem.detail.replace("`content", "`fallback");
+        Problem { detail, ..problem }
+    })?;
+    let Content::Template(used) = read else { return Err(wrong()) };
+    Ok(used)
 }
 
 fn content(value: &Value) -> Result<Content, Problem> {
@@ -375,21 +429,6 @@ fn scalar(path: &str, value: &Value) -> Result<String, Problem> {
     Err(Problem::invalid(format!("`{path}` must be a text or a number")))
 }
 
-fn choice(field: &str, value: Option<&str>, later: &[&str]) -> Result<(), Problem> {
-    match value {
-        None | Some("refuse") => Ok(()),
-        Some(value) if later.contains(&value) => Err(not_yet(&format!("{field}: {value}"))),
-        Some(_) => {
-            let detail = format!("`{field}` must be one of refuse, {}", later.join(", "));
-            Err(Problem::invalid(detail))
-        }
-    }
-}
-
-fn not_yet(field: &str) -> Problem {
-    Problem::new(Code::NotImplemented, format!("`{field}` is not implemented yet; leave it out"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -498,10 +537,16 @@ mod tests {
             ("content", json!({"type": "text"}), Code::InvalidRequest, "`text`"),
             ("content", json!({"type": "text", "text": 1}), Code::InvalidRequest, "content.text"),
             ("content", json!({"type": "text", "text": "", "x": 1}), Code::InvalidRequest, "`x`"),
-            ("when_closed", json!("hold"), Code::NotImplemented, "when_closed"),
+            ("when_closed", json!("template"), Code::InvalidRequest, "`fallback`"),
+            (
+                "fallback",
+                json!({"type": "template", "name": "t"}),
+                Code::InvalidRequest,
+                "when_closed",
+            ),
             ("when_closed", json!("wait"), Code::InvalidRequest, "when_closed"),
-            ("when_limited", json!("defer"), Code::NotImplemented, "when_limited"),
-            ("send_at", json!("2026-01-01T00:00:00Z"), Code::NotImplemented, "send_at"),
+            ("when_limited", json!("wait"), Code::InvalidRequest, "when_limited"),
+            ("send_at", json!("tomorrow"), Code::InvalidRequest, "send_at"),
             ("reply_to", json!("msg_1"), Code::InvalidRequest, "reply_to"),
             ("conversation", json!("cnv_x"), Code::InvalidRequest, "conversation"),
             ("priority", json!(1), Code::InvalidRequest, "priority"),

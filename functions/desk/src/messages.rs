@@ -111,8 +111,12 @@ struct SubmittedView {
     /// Its conversation.
     #[schema(example = "cnv_…")]
     conversation: String,
-    /// `queued`.
+    /// `queued`, `held` (until the customer writes), `scheduled` or `deferred` (until a place of
+    /// the limit is free).
     status: &'static str,
+    /// Until when it waits at most, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_until: Option<String>,
     /// `session` or `template`.
     #[schema(value_type = String)]
     sent_as: SentAs,
@@ -130,7 +134,8 @@ impl From<Submitted> for SubmittedView {
         Self {
             id: taken.id.to_string(),
             conversation: taken.conversation.to_string(),
-            status: "queued",
+            status: taken.status.as_str(),
+            waits_until: taken.waits_until.map(Timestamp::rfc3339),
             sent_as: taken.sent_as,
             counts_against_limit: taken.counts,
             cost: cost_view(taken.cost.as_ref()),
@@ -266,6 +271,7 @@ fn request(parsed: Parsed, principal: &Principal) -> SendRequest {
     SendRequest {
         target: parsed.target,
         content: parsed.content,
+        plan: parsed.plan,
         reply_to: parsed.reply_to,
         origin,
         sent_by: Some(principal.agent.clone().unwrap_or_else(|| principal.key_id.clone())),

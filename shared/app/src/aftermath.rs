@@ -5,10 +5,12 @@
 use crate::event::Event;
 use crate::{App, AppError};
 use serde_json::json;
+use transom_core::account::{Account, Sender};
 use transom_core::code::Code;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::MessageId;
 use transom_core::message::{FactKind, Phase};
+use transom_core::plan::Lapse;
 use transom_core::time::Timestamp;
 use transom_store::Message;
 use transom_wire::Reference;
@@ -37,7 +39,20 @@ impl App {
                 self.uncount_for_agent(message, message.attempt).await?;
                 self.publish(ended_event(id, message).into_iter().collect()).await?;
             }
-            Phase::Received | Phase::Queued | Phase::Deferred | Phase::Sending => return Ok(()),
+            Phase::Received
+            | Phase::Queued
+            | Phase::Deferred
+            | Phase::Held
+            | Phase::Scheduled
+            | Phase::Limited
+            | Phase::Sending => return Ok(()),
+        }
+        if message.held_until.is_some() {
+            let (conversation, _) = self.follow_conversation(&id.conversation()).await?;
+            self.store.drop_held(&conversation, std::slice::from_ref(id)).await?;
+        }
+        if message.phase == Phase::Answered {
+            return self.settle_or_watch(id, message, now).await;
         }
         self.store.settle(id).await?;
         Ok(())
@@ -81,16 +96,28 @@ impl App {
             return Ok(None);
         };
         let sender = self.with_limit(sender.sender, &account.account).await?;
-        let scope = crate::limit::scope_of(&sender, &account.account);
+        let at = refusal.at;
+        Ok(Some(self.limit_reached(&sender, &account.account, refusal.retry_at, at)))
+    }
+
+    /// That a scope's limit is reached, until `next_free_at`.
+    pub(crate) fn limit_reached(
+        &self,
+        sender: &Sender,
+        account: &Account,
+        next_free_at: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Event {
+        let scope = crate::limit::scope_of(sender, account);
         let what = self.store.hash_key().name(&["limit", &scope]);
-        let cause = Cause::Changed(what, refusal.retry_at.unwrap_or(Timestamp::ZERO));
+        let cause = Cause::Changed(what, next_free_at.unwrap_or(Timestamp::ZERO));
         let data = json!({
             "sender": sender.id,
             "limit": sender.messaging_limit,
             "scope": sender.limit_scope,
-            "next_free_at": refusal.retry_at.map(Timestamp::rfc3339),
+            "next_free_at": next_free_at.map(Timestamp::rfc3339),
         });
-        Ok(Some(Event::new(EventKind::LimitReached, &cause, refusal.at, data)))
+        Event::new(EventKind::LimitReached, &cause, at, data)
     }
 
     /// That a refusal has found the budget spent: one event per sender and period.
@@ -134,19 +161,24 @@ pub(crate) fn ended_event(id: &MessageId, message: &Message) -> Option<Event> {
     let at = refusal.map_or(message.received_at, |r| r.at);
     let failure = refusal.map(|r| {
         json!({
-            "code": r.code,
+            "code": r.lapse.map_or(r.code.as_str(), Lapse::as_str),
             "also": r.also,
             "detail": r.detail,
-            "remedy": r.code.remedy(),
+            "remedy": r.lapse.map_or(r.code.remedy(), Lapse::remedy),
             "retry_at": r.retry_at.map(Timestamp::rfc3339),
         })
     });
     let kind = match message.phase {
         Phase::Refused => EventKind::MessageRefused,
         Phase::Cancelled => EventKind::MessageStatus,
-        Phase::Received | Phase::Queued | Phase::Deferred | Phase::Sending | Phase::Answered => {
-            return None;
-        }
+        Phase::Received
+        | Phase::Queued
+        | Phase::Deferred
+        | Phase::Held
+        | Phase::Scheduled
+        | Phase::Limited
+        | Phase::Sending
+        | Phase::Answered => return None,
     };
     let mut data = json!({
         "message": id,

@@ -55,6 +55,7 @@ impl<'a> Limited<'a> {
             detail: Some(detail),
             at: self.now,
             retry_at: Some(free_at),
+            lapse: None,
         }
     }
 }

@@ -112,5 +112,6 @@ fn budget_refusal(
         detail: Some(detail),
         at: now,
         retry_at,
+        lapse: None,
     }
 }

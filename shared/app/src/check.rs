@@ -17,9 +17,11 @@ use crate::view::{
 use crate::wallet::wallet_of;
 use crate::{App, AppError, Problem};
 use transom_core::alternative::{Alternative, Refused, alternatives};
+use transom_core::code::Code;
 use transom_core::content::Content;
 use transom_core::decide::{Decision, SentAs};
 use transom_core::money::Money;
+use transom_core::plan::{Course, Plan, Which, is_window};
 use transom_core::time::Timestamp;
 use transom_core::wallet::Wallet;
 use transom_core::window::{Channel, Window};
@@ -44,7 +46,10 @@ impl App {
         let Considered { resolved, context, file, prices } = &considered;
         let session = resolved.session.as_ref();
         let content = &request.content;
-        let decision = context.decide(session, &resolved.user, content, file.as_ref(), now);
+        let asked = (content, &request.plan);
+        let course = context.course(session, &resolved.user, asked, file.as_ref(), now);
+        let is_replaced = matches!(course, Course::Send { which: Which::Fallback(_), .. });
+        let (decision, waits) = foreseen(course, &request.plan, now);
         let (sender, account) = (&context.sender.sender, &context.account.account);
         let fresh;
         let known = match session {
@@ -64,7 +69,7 @@ impl App {
             self.look_for_place(sender, account, &resolved.user, now),
             self.look_at_budget(context, now)
         )?;
-        let template = context.template.as_ref();
+        let template = context.outgoing_template(is_replaced);
         let priced = |as_what| cost_of(prices.as_ref(), as_what, &resolved.user, template, now);
         let begun = Begun {
             limit: limit.as_ref(),
@@ -72,6 +77,8 @@ impl App {
             cost: priced(SentAs::Template),
         };
         let (sent_as, counts, refusal) = outcome(context, &decision, agents, &begun, now);
+        let (sent_as, counts, refusal, waits) =
+            deferred(&request.plan, &decision, (sent_as, counts, refusal), waits);
         let alternatives = match &refusal {
             None => Vec::new(),
             Some(refusal) => self.instead(&considered, content, refusal, &begun, now).await?,
@@ -90,7 +97,7 @@ impl App {
             counts_against_limit: counts,
             inputs: Some(inputs(&considered, &begun, now)),
             alternatives,
-            warnings: warnings(window.as_ref(), sent_as, now),
+            warnings: warnings(window.as_ref(), sent_as, now).into_iter().chain(waits).collect(),
             notices: unshown(&account.profile(), Some(content), request.reply_to.is_some()),
             cost: cost_view(cost.as_ref()),
         })
@@ -113,7 +120,8 @@ impl App {
             full: begun.limit.is_some_and(|l| l.full),
         };
         let session = resolved.session.as_ref();
-        let found = context.with_facts(session, &resolved.user, file.as_ref(), now, |facts| {
+        let known = (context.template.as_ref(), file.as_ref());
+        let found = context.with_facts(session, &resolved.user, known, now, |facts| {
             alternatives(facts, content, &refused, &templates)
         });
         // The cheapest first; what has no price comes after what has one.
@@ -154,6 +162,39 @@ impl Begun<'_> {
     }
 }
 
+/// What a plan makes of the decision: what waits, or is replaced, is allowed, and the caller is told
+/// what it does instead of going out as it is.
+fn foreseen(course: Course, plan: &Plan, now: Timestamp) -> (Decision, Option<WarningView>) {
+    let later = plan.send_at.filter(|at| now < *at);
+    let about = |about, detail: &str| Some(WarningView { about, detail: detail.to_owned() });
+    let scheduled = || {
+        later.and_then(|at| {
+            let detail =
+                format!("it is sent at {}, and every rule is asked again then", at.rfc3339());
+            about("scheduled", &detail)
+        })
+    };
+    let in_the_window = Decision::Send { sent_as: SentAs::Session, counts: false };
+    match course {
+        Course::Send { which: Which::Own, sent_as, counts } => {
+            (Decision::Send { sent_as, counts }, scheduled())
+        }
+        Course::Send { which: Which::Fallback(_), sent_as, counts } => {
+            let replaced =
+                || about("fallback", "the window is closed: the template goes out instead");
+            (Decision::Send { sent_as, counts }, scheduled().or_else(replaced))
+        }
+        Course::Hold(_) => {
+            let held = || about("held", "the window is closed: it waits until the customer writes");
+            (in_the_window, scheduled().or_else(held))
+        }
+        Course::Refuse(refusal) if later.is_some() && is_window(refusal.code) => {
+            (in_the_window, scheduled())
+        }
+        Course::Refuse(refusal) => (Decision::Refuse(refusal), None),
+    }
+}
+
 /// What would become of the message: the decision, the agents' limits, and where it begins something
 /// the rolling limit and the budget.
 fn outcome(
@@ -177,6 +218,27 @@ fn outcome(
                 None => (Some(*sent_as), *counts, None),
             }
         }
+    }
+}
+
+/// A full limit is waited for where that was asked for.
+fn deferred(
+    plan: &Plan,
+    decision: &Decision,
+    (sent_as, counts, refusal): (Option<SentAs>, bool, Option<RefusalRecord>),
+    waits: Option<WarningView>,
+) -> (Option<SentAs>, bool, Option<RefusalRecord>, Option<WarningView>) {
+    match decision {
+        Decision::Send { sent_as, counts }
+            if plan.waits_for_a_place
+                && refusal.as_ref().is_some_and(|r| r.code == Code::LimitReached) =>
+        {
+            let detail = refusal.as_ref().map(said).unwrap_or_default();
+            let detail = format!("{detail}: it waits until one frees");
+            let deferred = WarningView { about: "deferred", detail };
+            (Some(*sent_as), *counts, None, Some(deferred))
+        }
+        Decision::Send { .. } | Decision::Refuse(_) => (sent_as, counts, refusal, waits),
     }
 }
 

@@ -4,6 +4,7 @@
 //! entry is only given back when the table cannot be reached or no time is left.
 
 use crate::agent_limits::Limited;
+use crate::hold::{opted_out, opted_out_since};
 use crate::limit::holder;
 use crate::price::cost_of;
 use crate::provider::Called;
@@ -14,13 +15,14 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use transom_core::code::Code;
-use transom_core::decide::{Decision, SentAs};
+use transom_core::decide::SentAs;
 use transom_core::due::{MessageDue, message_due};
 use transom_core::id::{ConversationId, MessageId};
 use transom_core::identity::User;
 use transom_core::lane::spacing;
 use transom_core::message::{Fact, FactKind, Phase, Source};
 use transom_core::money::Money;
+use transom_core::plan::{Course, Which};
 use transom_core::time::{Millis, Timestamp};
 use transom_store::{
     AnswerNames, BeginCall, ClaimSend, Message, RefusalRecord, Reservation, Session, Updated,
@@ -141,7 +143,13 @@ impl App {
             }
             Phase::Sending => self.meet_interrupted(id, &message).await,
             Phase::Refused | Phase::Cancelled => self.refund_ended(&message).await,
-            Phase::Received | Phase::Deferred | Phase::Answered => Ok(()),
+            // Put off meanwhile, or handled already.
+            Phase::Received
+            | Phase::Deferred
+            | Phase::Held
+            | Phase::Scheduled
+            | Phase::Limited
+            | Phase::Answered => Ok(()),
         }
     }
 
@@ -152,6 +160,9 @@ impl App {
             Phase::Received
             | Phase::Queued
             | Phase::Deferred
+            | Phase::Held
+            | Phase::Scheduled
+            | Phase::Limited
             | Phase::Sending
             | Phase::Answered => Ok(()),
         }
@@ -166,7 +177,7 @@ impl App {
                 self.store.reschedule(id, message, Some(until)).await?;
                 Ok(())
             }
-            MessageDue::Enqueue { .. } | MessageDue::Clear => Ok(()),
+            MessageDue::Enqueue { .. } | MessageDue::LookAtHold | MessageDue::Clear => Ok(()),
         }
     }
 
@@ -183,16 +194,31 @@ impl App {
             let gone = ended(Code::AccountDeleted, "its sender is gone", now);
             return self.refuse_queued(&message, &gone).await;
         };
+        if message.released_at.is_some() && opted_out_since(&session, id) {
+            return self.refuse_queued(&message, &opted_out(now)).await;
+        }
         let content = message.content.clone().unwrap_or_else(empty);
-        let (sent_as, counts) = match context.decide(Some(&session), &user, &content, None, now) {
-            Decision::Refuse(refusal) => {
+        let asked = (&content, &message.plan);
+        let (which, sent_as, counts) = match context.course(Some(&session), &user, asked, None, now)
+        {
+            Course::Refuse(refusal) => {
                 return self.refuse_queued(&message, &refusal_record(&refusal, now)).await;
             }
-            Decision::Send { sent_as, counts } => (sent_as, counts),
+            Course::Hold(_) => return self.hold_queued(&message, &session, now).await,
+            Course::Send { which, sent_as, counts } => (which, sent_as, counts),
         };
         if let Some(until) = self.must_wait(&message, &session, now).await? {
             return self.put_off(&message, Phase::Queued, until).await;
         }
+        message.instead = match which {
+            Which::Own => None,
+            Which::Fallback(because) => Some(because),
+        };
+        let content = message.outgoing().unwrap_or_else(empty);
+        let context = match which {
+            Which::Own => context,
+            Which::Fallback(_) => SendContext { template: context.fallback.clone(), ..context },
+        };
         let reference = Reference { message: id.clone(), attempt: message.attempt };
         let answered = self.context_of(&context, &message).await?;
         let link = self.link_for_provider(&content, now).await?;
@@ -225,6 +251,12 @@ impl App {
             let (sender, account) = (&context.sender.sender, &context.account.account);
             let taken = self.take_place(sender, account, &user, &held, now, true).await?;
             if let Reservation::Full { next_free_at } = taken {
+                if message.plan.waits_for_a_place {
+                    self.publish(vec![self.limit_reached(sender, account, next_free_at, now)])
+                        .await?;
+                    self.defer_for_place((sender, account), &message, now).await?;
+                    return Ok(());
+                }
                 let refusal = limit_refusal(&context.sender, next_free_at, now);
                 return self.refuse_queued(&message, &refusal).await;
             }
@@ -238,6 +270,7 @@ impl App {
         let claim = self.entropy.text(CLAIM_CHARS);
         let attempt = message.attempt;
         let reserved = message.may_hold_place();
+        let instead = message.instead;
         let call = BeginCall {
             attempt,
             account: account_id,
@@ -245,6 +278,7 @@ impl App {
             counts,
             reserved,
             repriced: repriced.as_ref(),
+            instead,
             claim: &claim,
             now,
         };
@@ -305,7 +339,7 @@ impl App {
         Ok(self.store.message(&id).await?.and_then(|answered| answered.provider_message_id))
     }
 
-    async fn facts_of(
+    pub(crate) async fn facts_of(
         &self,
         message: &Message,
     ) -> Result<Option<(SendContext, Session, User)>, AppError> {
@@ -318,7 +352,7 @@ impl App {
         );
         let (Some(sender), (_, Some(session))) = (sender?, session?) else { return Ok(None) };
         let Some(user) = session.user() else { return Ok(None) };
-        let context = self.send_context(&sender, &content).await?;
+        let context = self.send_context(&sender, &content, &message.plan).await?;
         Ok(Some((context, session, user)))
     }
 
@@ -615,6 +649,7 @@ fn ended(code: Code, detail: &str, now: Timestamp) -> RefusalRecord {
         detail: Some(detail.to_owned()),
         at: now,
         retry_at: None,
+        lapse: None,
     }
 }
 

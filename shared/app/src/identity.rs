@@ -193,13 +193,15 @@ impl App {
         }
         merged.name = older.name.clone().or_else(|| younger.name.clone());
         merged.refused_at = older.refused_at.max(younger.refused_at);
+        merged.nudged_at = older.nudged_at.max(younger.nudged_at);
         merged.out_not_before = older.out_not_before.max(younger.out_not_before);
+        merged.held.extend(younger.held.iter().cloned());
         // What was noticed of the window that prevails; rather a notice twice than none.
         if younger.last_user_at > older.last_user_at {
             merged.noticed_until = younger.noticed_until;
         }
         let next = merged.window().and_then(|window| {
-            next_visit(&window, merged.noticed_until, &sender.expiring, Channel::WHATSAPP)
+            next_visit(&window, merged.noticed_until, sender.reminders(), Channel::WHATSAPP)
         });
         // The earliest of all: a visit too many costs little, a missed one a warning.
         merged.due_at = [older.due_at, younger.due_at, next].into_iter().flatten().min();

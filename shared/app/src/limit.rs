@@ -138,7 +138,10 @@ impl App {
         }
         let scope = scope_of(&sender, &account.account);
         for user in users {
-            self.store.refund(&scope, &user, &holder(id, attempt), self.clock.now()).await?;
+            let now = self.clock.now();
+            if self.store.refund(&scope, &user, &holder(id, attempt), now).await? {
+                self.wake_waiting(&scope, now).await?;
+            }
         }
         Ok(())
     }

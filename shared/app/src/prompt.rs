@@ -38,6 +38,7 @@ impl App {
         let request = SendRequest {
             target: Target::Conversation(session.id.clone()),
             content: prompt.content(account.account.profile().composing),
+            plan: transom_core::plan::Plan::default(),
             reply_to: None,
             origin: Origin::Automation,
             sent_by: None,

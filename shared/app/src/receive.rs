@@ -18,11 +18,12 @@ use transom_core::event::{Cause, EventKind};
 use transom_core::id::MessageId;
 use transom_core::identity::User;
 use transom_core::message::{Direction, Facts, Origin, Phase};
+use transom_core::plan::Plan;
 use transom_core::time::Timestamp;
 use transom_core::window::{Basis, Channel, Merge, Window, clamp_user_time, merge};
 use transom_store::{
     AccountRecord, Claim, Mark, MarkKind, Message, Put, SenderRecord, Session, SessionCreated,
-    StoreError, Updated,
+    StoreError, WindowWritten,
 };
 use transom_wire::{Business, Inbound};
 
@@ -93,6 +94,7 @@ impl App {
             }
             let ids = stored.iter().map(|(place, _)| &place.id);
             self.ask_once(&sender, &session, ids, now).await?;
+            self.release_held(&session, now).await?;
             tracing::info!(outcome = "received", account = %account.account.id, sender = %sender.sender.id, conversation = %session.id, messages = stored.len(), "message");
             return Ok(());
         }
@@ -278,6 +280,12 @@ impl App {
             reaction: None,
             edited: None,
             deleted: None,
+            plan: Plan::default(),
+            instead: None,
+            held_until: None,
+            released_at: None,
+            watched: None,
+            unconfirmed: None,
             referral: inbound.referral.clone(),
             due_shard: None,
             due_at: None,
@@ -440,9 +448,13 @@ impl App {
         if is_first_of_a_stranger(sender, &session) {
             session.prompted_by = Some(by.to_owned());
         }
-        let visit =
-            |w: &Window| next_visit(w, session.noticed_until, &sender.expiring, Channel::WHATSAPP);
-        let updated = match &merged {
+        let visit = |w: &Window| {
+            // With replies to release, at once: the sweep does it if this function dies before.
+            let held = (!session.held.is_empty()).then_some(*now);
+            let reminders = sender.reminders();
+            held.or_else(|| next_visit(w, session.noticed_until, reminders, Channel::WHATSAPP))
+        };
+        let written = match &merged {
             Merge::Unchanged => return Ok(Some(session)),
             Merge::Opens(window) if fresh => {
                 let first = visit(window);
@@ -464,9 +476,8 @@ impl App {
             }
             Merge::Predates(window) => self.store.predate_window(&session, window, by).await?,
         };
-        if updated == Updated::Changed {
-            return Ok(None);
-        }
+        let WindowWritten::Done { held } = written else { return Ok(None) };
+        session.held = held;
         match merged {
             Merge::Opens(window) => {
                 if session.inbox_at.is_none() && session.begun_by.is_none() {

@@ -223,8 +223,9 @@ impl App {
         self.book_fact(account, reference, &after, kind, fact).await?;
         // Whatever may have left a mark is asked for, not how the message stood before: when this is
         // a repeat, it stood as it does now, and the first time may not have come to this line.
-        let marked = after.facts.keys().any(|(_, kind)| Status::from(*kind).is_undelivered());
-        if after.status().is_undelivered() {
+        let failed = after.facts.keys().any(|(_, kind)| Status::from(*kind).is_undelivered());
+        let marked = failed || after.unconfirmed.is_some();
+        if after.is_undelivered() {
             self.mark_undelivered(id).await?;
         } else if marked {
             self.store.clear_undelivered(id).await?;
@@ -234,10 +235,10 @@ impl App {
 
     /// Marks a message, and takes the mark back if evidence came in between: what is shown and what
     /// is marked must agree whichever of two statuses was faster.
-    async fn mark_undelivered(&self, id: &MessageId) -> Result<(), AppError> {
+    pub(crate) async fn mark_undelivered(&self, id: &MessageId) -> Result<(), AppError> {
         self.store.put_undelivered(id).await?;
         let stands = self.store.message(id).await?;
-        if stands.is_some_and(|m| !m.status().is_undelivered() && m.phase == Phase::Answered) {
+        if stands.is_some_and(|m| !m.is_undelivered() && m.phase == Phase::Answered) {
             self.store.clear_undelivered(id).await?;
         }
         Ok(())

@@ -11,9 +11,9 @@ use crate::wallet::wallet_of;
 use crate::{App, AppError, Problem};
 use futures::future::OptionFuture;
 use serde_json::json;
-use transom_core::account::Brand;
+use transom_core::account::{Account, Brand, Sender};
 use transom_core::code::Code;
-use transom_core::content::Content;
+use transom_core::content::{Content, TemplateUse};
 use transom_core::decide::{Decision, Facts as DecisionFacts, Refusal, SentAs, decide};
 use transom_core::due::QUEUED_PATIENCE;
 use transom_core::event::{Cause, EventKind};
@@ -23,6 +23,7 @@ use transom_core::identity::User;
 use transom_core::lane::{Lane, Road, lane};
 use transom_core::message::{Direction, Facts, Origin, Phase, Status};
 use transom_core::money::Money;
+use transom_core::plan::{Course, Plan, SCHEDULED_AHEAD_MAX, Which, course, is_window};
 use transom_core::price::PriceList;
 use transom_core::profile::Profile;
 use transom_core::template::Template;
@@ -33,6 +34,9 @@ use transom_store::{
     SessionCreated, StoreError, Updated, WalletHead,
 };
 
+/// How often a message that changes what it waits for is looked at again.
+const ROUNDS_MAX: u32 = 10;
+
 /// A request to send.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SendRequest {
@@ -40,6 +44,8 @@ pub struct SendRequest {
     pub target: Target,
     /// What.
     pub content: Content,
+    /// What happens when it cannot go out at once.
+    pub plan: Plan,
     /// The message that it answers.
     pub reply_to: Option<MessageId>,
     /// Who wrote it.
@@ -86,6 +92,10 @@ pub struct Submitted {
     pub counts: bool,
     /// What it will cost, where a price is known.
     pub cost: Option<Money>,
+    /// How it stands.
+    pub status: Status,
+    /// Until when it waits at most, where that is known.
+    pub waits_until: Option<Timestamp>,
     /// What of it the customer will not see, where its provider cannot show it.
     pub notices: Vec<String>,
 }
@@ -99,6 +109,8 @@ pub(crate) struct SendContext {
     pub(crate) template: Option<Template>,
     /// The ledger, where it decides: in a sandbox.
     pub(crate) wallet: Option<WalletHead>,
+    /// The template in place of the content, where one is asked for and the account has it.
+    pub(crate) fallback: Option<Template>,
 }
 
 /// Where a message goes, resolved.
@@ -120,15 +132,39 @@ pub(crate) struct Considered {
 }
 
 impl SendContext {
-    pub(crate) fn decide(
+    /// The template that goes out: of the content, or in its place.
+    pub(crate) const fn outgoing_template(&self, is_replaced: bool) -> Option<&Template> {
+        if is_replaced { self.fallback.as_ref() } else { self.template.as_ref() }
+    }
+
+    /// What becomes of a message now: by its content and what its plan says.
+    pub(crate) fn course(
+        &self,
+        session: Option<&Session>,
+        user: &User,
+        (content, plan): (&Content, &Plan),
+        file: Option<&(Code, String)>,
+        now: Timestamp,
+    ) -> Course {
+        let own = self.decide(session, user, content, (self.template.as_ref(), file), now);
+        course(own, plan, || match &plan.fallback {
+            Some(fallback) => {
+                let instead = Content::Template(fallback.clone());
+                self.decide(session, user, &instead, (self.fallback.as_ref(), None), now)
+            }
+            None => self.decide(session, user, content, (self.template.as_ref(), file), now),
+        })
+    }
+
+    fn decide(
         &self,
         session: Option<&Session>,
         user: &User,
         content: &Content,
-        file: Option<&(Code, String)>,
+        (template, file): (Option<&Template>, Option<&(Code, String)>),
         now: Timestamp,
     ) -> Decision {
-        self.with_facts(session, user, file, now, |facts| decide(facts, content))
+        self.with_facts(session, user, (template, file), now, |facts| decide(facts, content))
     }
 
     /// Asks a question of everything that decides.
@@ -136,7 +172,7 @@ impl SendContext {
         &self,
         session: Option<&Session>,
         user: &User,
-        file: Option<&(Code, String)>,
+        (template, file): (Option<&Template>, Option<&(Code, String)>),
         now: Timestamp,
         ask: impl FnOnce(&DecisionFacts<'_>) -> T,
     ) -> T {
@@ -152,7 +188,7 @@ impl SendContext {
             user,
             consent: &consent,
             window: window.as_ref(),
-            template: self.template.as_ref(),
+            template,
             file,
             wallet: wallet_of(&self.account, self.wallet.as_ref(), now),
         })
@@ -185,11 +221,14 @@ impl App {
     ) -> Result<Submitted, AppError> {
         let Considered { resolved, context, file, prices } = self.consider(&mut request).await?;
         let (session, id) = self.place_of(&resolved, request.message.as_ref(), now).await?;
-        let decision =
-            context.decide(Some(&session), &resolved.user, &request.content, file.as_ref(), now);
-        let mut message = new_message(&request, &context, &id, &decision, now);
+        if let Some(at) = request.plan.send_at {
+            self.check_time(at, &id, now).await?;
+        }
+        let asked = (&request.content, &request.plan);
+        let course = context.course(Some(&session), &resolved.user, asked, file.as_ref(), now);
+        let mut message = new_message(&request, &context, &id, &course, now);
         message.cost = message.sent_as.and_then(|sent_as| {
-            let template = context.template.as_ref();
+            let template = context.outgoing_template(message.instead.is_some());
             cost_of(prices.as_ref(), sent_as, &resolved.user, template, now)
         });
         if session.begun_by.as_deref() == Some(id.sortable()) {
@@ -203,13 +242,16 @@ impl App {
         if stored.phase == Phase::Queued {
             stored = self.reserve_or_refuse(&context, &session, &id, stored, now).await;
         }
+        if stored.phase == Phase::Held {
+            stored = self.hold_or_leave(&session, &id, stored, now).await;
+        }
         self.conclude(&context, &id, stored, now).await
     }
 
     /// Reads everything that the decision about a request is made from; writes nothing.
     pub(crate) async fn consider(&self, request: &mut SendRequest) -> Result<Considered, AppError> {
         let resolved = self.resolve(&request.target).await?;
-        let context = self.send_context(&resolved.sender, &request.content).await?;
+        let context = self.send_context(&resolved.sender, &request.content, &request.plan).await?;
         if let Some(answered) = &request.reply_to {
             self.known_answered(answered, &resolved).await?;
         }
@@ -240,6 +282,43 @@ impl App {
         }
     }
 
+    /// The same for a message that is held: the sweep lets its conversation know it.
+    async fn hold_or_leave(
+        &self,
+        session: &Session,
+        id: &MessageId,
+        message: Message,
+        now: Timestamp,
+    ) -> Message {
+        match self.keep_held(session, message.clone(), now).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!(outcome = "left_to_the_sweep", message = %id, error = %crate::error::chain(&error), "its conversation does not know yet that it is held");
+                message
+            }
+        }
+    }
+
+    /// A time that has passed, or is too far away, is an error of the caller's, unless this is a
+    /// repeat: the message was taken while its time was still ahead.
+    async fn check_time(
+        &self,
+        at: Timestamp,
+        id: &MessageId,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let latest = now.plus(SCHEDULED_AHEAD_MAX);
+        if (now < at && at <= latest) || self.store.message(id).await?.is_some() {
+            return Ok(());
+        }
+        Err(Problem::invalid(format!(
+            "`send_at` must be later than now ({}) and not later than {}",
+            now.rfc3339(),
+            latest.rfc3339()
+        ))
+        .into())
+    }
+
     async fn reserve(
         &self,
         context: &SendContext,
@@ -252,6 +331,14 @@ impl App {
             Some(refusal) => refusal,
             None => return Ok(message.clone()),
         };
+        if message.plan.waits_for_a_place && refusal.code == Code::LimitReached {
+            let (sender, account) = (&context.sender.sender, &context.account.account);
+            if refusal.retry_at.is_some() {
+                let reached = self.limit_reached(sender, account, refusal.retry_at, now);
+                self.publish(vec![reached]).await?;
+            }
+            return self.defer_submitted((sender, account), message, now).await;
+        }
         let mut message = message.clone();
         if self.store.end_before_call(id, Phase::Refused, Some(&refusal)).await? == Updated::Done {
             message.phase = Phase::Refused;
@@ -281,6 +368,11 @@ impl App {
         if !message.counts {
             return Ok(None);
         }
+        if message.plan.waits_for_a_place
+            && self.is_behind_others(sender, account, &user, now).await?
+        {
+            return Ok(Some(limit_refusal(&context.sender, None, now)));
+        }
         let holder = holder(id, message.attempt);
         let taken = self.take_place(sender, account, &user, &holder, now, false).await?;
         match taken {
@@ -289,6 +381,23 @@ impl App {
             }
             Reservation::Reserved => self.take_budget(context, id, message, now).await,
         }
+    }
+
+    async fn defer_submitted(
+        &self,
+        whose: (&Sender, &Account),
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<Message, AppError> {
+        let mut waits = message.clone();
+        match (self.defer_for_place(whose, message, now).await?, &message.id) {
+            (Updated::Done, _) => waits.phase = Phase::Limited,
+            (Updated::Changed, Some(id)) => {
+                waits = self.store.message(id).await?.unwrap_or(waits);
+            }
+            (Updated::Changed, None) => {}
+        }
+        Ok(waits)
     }
 
     /// Every step after the message is durable; a repeat takes them again from what is stored.
@@ -316,6 +425,8 @@ impl App {
             sent_as: message.sent_as.unwrap_or(SentAs::Session),
             counts: message.counts,
             cost: message.cost.clone(),
+            status: message.status(),
+            waits_until: waits_until(&message),
             notices: notices(&context.account.account.profile(), &message),
         })
     }
@@ -335,6 +446,18 @@ impl App {
     /// Puts a queued message's id into its queue. Failing is not an error: the message is
     /// durable and due, and the sweep puts it there.
     pub(crate) async fn enqueue(&self, id: &MessageId, message: &Message, rate: u32) {
+        if let Err(error) = self.try_enqueue(id, message, rate).await {
+            tracing::warn!(outcome = "enqueue_failed", message = %id, %error, "the sweep will put it into its queue");
+        }
+    }
+
+    /// The same for one that must be in its queue before a later one follows.
+    pub(crate) async fn try_enqueue(
+        &self,
+        id: &MessageId,
+        message: &Message,
+        rate: u32,
+    ) -> Result<(), AppError> {
         let lane = lane_of(id, message, rate);
         let entry =
             OutboundEntry { message: id.clone(), enqueue: message.enqueue, rate: lane.rate };
@@ -343,9 +466,7 @@ impl App {
             deduplication: format!("{id}.{}", message.enqueue),
             body: serde_json::to_string(&entry).unwrap_or_default(),
         };
-        if let Err(error) = self.queues.send_outbound(lane.road, &queued).await {
-            tracing::warn!(outcome = "enqueue_failed", message = %id, %error, "the sweep will put it into its queue");
-        }
+        self.queues.send_outbound(lane.road, &queued).await
     }
 
     async fn resolve(&self, target: &Target) -> Result<Resolved, AppError> {
@@ -391,16 +512,19 @@ impl App {
         &self,
         sender: &SenderRecord,
         content: &Content,
+        plan: &Plan,
     ) -> Result<SendContext, AppError> {
         let account_id = &sender.sender.account;
         let brand = sender.sender.brand.as_ref().map(|id| self.store.brand(id));
-        let template = content
-            .template()
-            .map(|used| self.store.template(account_id, &used.name, used.language.as_deref()));
-        let (account, brand, template) = futures::join!(
+        let named = |used: &TemplateUse| {
+            let (name, language) = (used.name.clone(), used.language.clone());
+            async move { self.store.template(account_id, &name, language.as_deref()).await }
+        };
+        let (account, brand, template, fallback) = futures::join!(
             self.store.account(account_id),
             OptionFuture::from(brand),
-            OptionFuture::from(template)
+            OptionFuture::from(content.template().map(named)),
+            OptionFuture::from(plan.fallback.as_ref().map(named))
         );
         let account =
             account?.ok_or_else(|| Problem::not_found(format!("account `{account_id}`")))?;
@@ -416,6 +540,7 @@ impl App {
             account,
             brand: brand.transpose()?.flatten(),
             template: template.transpose()?.flatten(),
+            fallback: fallback.transpose()?.flatten(),
         })
     }
 
@@ -498,7 +623,7 @@ impl App {
             let detail = format!("its status is `{}`", message.status().as_str());
             return Err(Problem::new(Code::NotRetryable, detail).into());
         }
-        if message.due_at.is_some() {
+        if message.due_at.is_some() && message.watched != Some(message.attempt) {
             // What follows from the attempt before comes first: afterwards only the newest is seen.
             self.finish(&message, now).await?;
         }
@@ -519,15 +644,70 @@ impl App {
     /// `not_cancellable` once a call was begun; otherwise when something could not be stored.
     pub async fn cancel_message(&self, id: &MessageId, now: Timestamp) -> Result<(), AppError> {
         let message = self.known_message(id).await?;
-        if message.phase != Phase::Cancelled
-            && self.store.end_before_call(id, Phase::Cancelled, None).await? == Updated::Changed
-        {
-            let detail = format!("its status is `{}`", message.status().as_str());
-            return Err(Problem::new(Code::NotCancellable, detail).into());
-        }
-        let mut cancelled = message;
+        let mut cancelled = match message.phase {
+            Phase::Cancelled => message,
+            Phase::Received
+            | Phase::Queued
+            | Phase::Deferred
+            | Phase::Held
+            | Phase::Scheduled
+            | Phase::Limited
+            | Phase::Sending
+            | Phase::Answered
+            | Phase::Refused => {
+                match self.end_unsent(&message, Phase::Cancelled, None, now).await? {
+                    Some(ended) => ended,
+                    None => return Err(self.not_cancellable(id).await?.into()),
+                }
+            }
+        };
         cancelled.phase = Phase::Cancelled;
         self.finish(&cancelled, now).await
+    }
+
+    async fn not_cancellable(&self, id: &MessageId) -> Result<Problem, AppError> {
+        let status = self.known_message(id).await?.status();
+        Ok(Problem::new(Code::NotCancellable, format!("its status is `{}`", status.as_str())))
+    }
+
+    /// Refuses or cancels a message before any call, whatever it waits for; `None` when it does not
+    /// wait any more.
+    pub(crate) async fn end_unsent(
+        &self,
+        message: &Message,
+        phase: Phase,
+        refusal: Option<&RefusalRecord>,
+        now: Timestamp,
+    ) -> Result<Option<Message>, AppError> {
+        let Some(id) = message.id.clone() else { return Ok(None) };
+        let soon = now.plus(QUEUED_PATIENCE);
+        let mut stands = message.clone();
+        for _ in 0..ROUNDS_MAX {
+            let ended = match stands.phase {
+                Phase::Queued | Phase::Deferred => {
+                    self.store.end_before_call(&id, phase, refusal).await?
+                }
+                Phase::Held | Phase::Scheduled | Phase::Limited => {
+                    self.store.end_waiting(&id, phase, refusal, soon).await?
+                }
+                Phase::Received
+                | Phase::Sending
+                | Phase::Answered
+                | Phase::Refused
+                | Phase::Cancelled => return Ok(None),
+            };
+            if ended == Updated::Done {
+                stands.phase = phase;
+                stands.refusal = refusal.cloned();
+                return Ok(Some(stands));
+            }
+            // It moved from one kind of waiting to another: look again.
+            match self.store.message(&id).await? {
+                Some(message) => stands = message,
+                None => return Ok(None),
+            }
+        }
+        Err(StoreError::Contended { operation: "end a message" }.into())
     }
 
     async fn known_message(&self, id: &MessageId) -> Result<Message, AppError> {
@@ -574,14 +754,14 @@ fn new_message(
     request: &SendRequest,
     context: &SendContext,
     id: &MessageId,
-    decision: &Decision,
+    course: &Course,
     now: Timestamp,
 ) -> Message {
-    let (phase, sent_as, counts, refusal) = match decision {
-        Decision::Send { sent_as, counts } => (Phase::Queued, Some(*sent_as), *counts, None),
-        Decision::Refuse(refusal) => {
-            (Phase::Refused, None, false, Some(refusal_record(refusal, now)))
-        }
+    let Begun { phase, sent_as, counts, instead, refusal } = Begun::of(course, &request.plan, now);
+    let held_until = (phase == Phase::Held).then(|| context.sender.waiting.hold.until(now));
+    let due_at = match (phase, request.plan.send_at) {
+        (Phase::Scheduled, Some(at)) => at,
+        (_, _) => now.plus(QUEUED_PATIENCE),
     };
     Message {
         id: Some(id.clone()),
@@ -591,6 +771,12 @@ fn new_message(
         account: context.account.account.id.clone(),
         sender: context.sender.sender.id.clone(),
         content: Some(pinned(&request.content, context.template.as_ref())),
+        plan: pinned_plan(&request.plan, context.fallback.as_ref()),
+        instead,
+        held_until,
+        released_at: None,
+        watched: None,
+        unconfirmed: None,
         phase,
         attempt: 1,
         enqueue: 1,
@@ -611,9 +797,82 @@ fn new_message(
         deleted: None,
         referral: None,
         due_shard: None,
-        due_at: Some(now.plus(QUEUED_PATIENCE)),
+        due_at: Some(held_until.map_or(due_at, |until| due_at.min(until))),
         facts: Facts::new(),
     }
+}
+
+/// How a new message begins.
+struct Begun {
+    phase: Phase,
+    sent_as: Option<SentAs>,
+    counts: bool,
+    instead: Option<Code>,
+    refusal: Option<RefusalRecord>,
+}
+
+impl Begun {
+    fn of(course: &Course, plan: &Plan, now: Timestamp) -> Self {
+        let waits = |phase, sent_as, counts, instead| Self {
+            phase,
+            sent_as: Some(sent_as),
+            counts,
+            instead,
+            refusal: None,
+        };
+        let later = plan.send_at.is_some_and(|at| now < at);
+        match course {
+            Course::Send { which, sent_as, counts } => {
+                let instead = match which {
+                    Which::Own => None,
+                    Which::Fallback(because) => Some(*because),
+                };
+                let phase = if later { Phase::Scheduled } else { Phase::Queued };
+                waits(phase, *sent_as, *counts, instead)
+            }
+            Course::Hold(_) => {
+                let phase = if later { Phase::Scheduled } else { Phase::Held };
+                waits(phase, SentAs::Session, false, None)
+            }
+            // Whether the window is open then, nobody knows now.
+            Course::Refuse(refusal) if later && is_window(refusal.code) => {
+                waits(Phase::Scheduled, SentAs::Session, false, None)
+            }
+            Course::Refuse(refusal) => Self {
+                phase: Phase::Refused,
+                sent_as: None,
+                counts: false,
+                instead: None,
+                refusal: Some(refusal_record(refusal, now)),
+            },
+        }
+    }
+}
+
+/// Until when a message waits at most, where that is known: it is held, its time comes, or the
+/// provider asked for patience.
+pub(crate) fn waits_until(message: &Message) -> Option<Timestamp> {
+    match message.phase {
+        Phase::Held => message.held_until,
+        Phase::Scheduled => message.plan.send_at,
+        Phase::Deferred => message.due_at,
+        Phase::Received
+        | Phase::Queued
+        | Phase::Limited
+        | Phase::Sending
+        | Phase::Answered
+        | Phase::Refused
+        | Phase::Cancelled => None,
+    }
+}
+
+/// The same for the template in place of the content.
+fn pinned_plan(plan: &Plan, template: Option<&Template>) -> Plan {
+    let mut plan = plan.clone();
+    if let (Some(used), Some(template)) = (&mut plan.fallback, template) {
+        used.language.get_or_insert_with(|| template.language.clone());
+    }
+    plan
 }
 
 /// The content with the language that was found: a language added later changes nothing.
@@ -632,6 +891,7 @@ pub(crate) fn refusal_record(refusal: &Refusal, now: Timestamp) -> RefusalRecord
         detail: refusal.detail.clone(),
         at: now,
         retry_at: refusal.retry_at,
+        lapse: None,
     }
 }
 
@@ -647,6 +907,7 @@ pub(crate) fn limit_refusal(
         detail: Some(format!("all {limit} places of the rolling 24 hours are taken")),
         at: now,
         retry_at: next_free_at,
+        lapse: None,
     }
 }
 

@@ -7,13 +7,13 @@ use crate::queues::QueueEntry;
 use crate::{App, AppError};
 use futures::stream::StreamExt;
 use serde_json::{Value, json};
-use transom_core::due::{MessageDue, Notice, message_due, visit};
+use transom_core::due::{MessageDue, Notice, Reminders, message_due, visit};
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::{ConversationId, MessageId};
 use transom_core::message::Phase;
 use transom_core::time::{Millis, Timestamp};
 use transom_core::window::Channel;
-use transom_store::{DueKey, DueKind, Session, Updated};
+use transom_store::{DueKey, DueKind, Message, Session, Updated};
 
 /// How many due items one shard gives in one round.
 const PAGE: u16 = 200;
@@ -80,12 +80,14 @@ impl App {
                 DueKind::Message(id) => id.conversation().to_string(),
                 DueKind::Session(id) => format!("s{id}"),
                 DueKind::Media(id) => format!("f{id}"),
+                DueKind::Scope(scope) => format!("l{scope}"),
                 DueKind::Delivery { subscription, event } => format!("d{subscription}#{event}"),
             };
             groups.entry(group).or_default().push(key);
         }
         let work = groups.into_values().map(|mut keys| async move {
-            keys.sort_by(|a, b| a.kind.cmp(&b.kind));
+            // By their times, which is the order of scheduled ones; of one time, by their ids.
+            keys.sort();
             let mut done = Vec::with_capacity(keys.len());
             for key in keys {
                 done.push(self.visit_due(key, now).await);
@@ -102,6 +104,7 @@ impl App {
             DueKind::Session(id) => self.visit_session(id, now).await,
             DueKind::Message(id) => self.visit_message(id, now).await,
             DueKind::Media(id) => self.visit_media(id, now).await,
+            DueKind::Scope(scope) => self.visit_scope(scope, now).await,
             DueKind::Delivery { subscription, event } => {
                 self.visit_delivery(subscription, event, now).await
             }
@@ -124,17 +127,27 @@ impl App {
             self.store.mark_visited(&session, session.noticed_until, None).await?;
             return Ok(());
         };
-        let ladder = match self.store.sender(&session.sender).await? {
-            Some(sender) => sender.expiring,
-            None => transom_core::due::Threshold::default_ladder(),
+        // Whoever saw the window open may not have lived to release what was held for that.
+        self.release_held(&session, now).await?;
+        let sender = self.store.sender(&session.sender).await?;
+        let usual = transom_core::due::Threshold::default_ladder();
+        let reminders = match &sender {
+            Some(sender) => sender.reminders(),
+            None => Reminders::of(&usual),
         };
-        let decided = visit(&window, session.noticed_until, now, &ladder, Channel::WHATSAPP);
+        let decided = visit(&window, session.noticed_until, now, reminders, Channel::WHATSAPP);
         let events: Vec<Event> =
-            decided.notices.iter().map(|n| notice_event(&session, n, now)).collect();
+            decided.notices.iter().filter_map(|n| notice_event(&session, n, now)).collect();
         for event in &events {
             self.store.put_event(id, &event.stored()).await?;
         }
         self.publish(events).await?;
+        let nudge = sender.as_ref().and_then(|s| s.waiting.nudge.as_ref());
+        for notice in &decided.notices {
+            if let (Notice::Nudge { at }, Some(nudge)) = (notice, nudge) {
+                self.nudge(&session, &window, nudge, *at, now).await?;
+            }
+        }
         // Changed: somebody wrote meanwhile; the next round reads again and decides anew.
         self.store.mark_visited(&session, decided.noticed_until, decided.next).await?;
         Ok(())
@@ -147,28 +160,59 @@ impl App {
         }
         match message_due(message.phase, message.claimed_at, now) {
             MessageDue::Enqueue { next } => {
-                if self.store.count_enqueue(id, &message, next).await? == Updated::Changed {
+                let counts = self.road_counts(id, &message, now).await?;
+                let counted = self.store.count_enqueue(id, &message, counts, next).await?;
+                if counted == Updated::Changed {
                     return Ok(());
                 }
                 let mut counted = message;
                 counted.phase = Phase::Queued;
+                counted.counts = counts;
                 counted.enqueue = counted.enqueue.saturating_add(1);
-                let rate = match self.store.sender(&counted.sender).await? {
-                    Some(sender) => sender.sender.rate_per_second,
-                    None => 1,
-                };
+                if counted.released_at.is_some() {
+                    // Whoever released it may not have come to tell.
+                    self.tell_released(id, &counted).await?;
+                }
+                let rate = self.rate_of(&counted).await?;
                 self.enqueue(id, &counted, rate).await;
             }
+            MessageDue::LookAtHold => self.visit_held(id, message, now).await?,
             MessageDue::MarkUnknown => {
                 self.mark_unknown(&message, "interrupted").await?;
             }
             MessageDue::Wait(until) => {
                 self.store.reschedule(id, &message, Some(until)).await?;
             }
+            // Everything has followed, and only its arrival is waited for.
+            MessageDue::Clear
+                if message.phase == Phase::Answered && message.watched == Some(message.attempt) =>
+            {
+                self.visit_watched(id, &message, now).await?;
+            }
             // What followed from its end was not all done.
             MessageDue::Clear => self.finish(&message, now).await?,
         }
         Ok(())
+    }
+
+    /// Which queue a message goes into: a scheduled one was taken long ago, and what it is sent as
+    /// is only decided now. Dispatch decides again, and for good.
+    async fn road_counts(
+        &self,
+        id: &MessageId,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<bool, AppError> {
+        if message.phase != Phase::Scheduled {
+            return Ok(message.counts);
+        }
+        let is_template = message.content.as_ref().is_some_and(|c| c.template().is_some());
+        if !is_template && message.plan.fallback.is_none() {
+            return Ok(false);
+        }
+        let (_, session) = self.follow_conversation(&id.conversation()).await?;
+        let window = session.and_then(|s| s.window());
+        Ok(!window.is_some_and(|w| w.is_open(now, Channel::WHATSAPP)))
     }
 
     /// Hands a delivery whose time has come to the notifier.
@@ -195,7 +239,7 @@ impl App {
     }
 }
 
-fn notice_event(session: &Session, notice: &Notice, now: Timestamp) -> Event {
+fn notice_event(session: &Session, notice: &Notice, now: Timestamp) -> Option<Event> {
     let base = |expires_at: Timestamp| -> Value {
         json!({
             "conversation": session.id,
@@ -220,10 +264,13 @@ fn notice_event(session: &Session, notice: &Notice, now: Timestamp) -> Event {
             // The threshold's own instant: a repeat is stored over the first, not beside it.
             (EventKind::WindowExpiring, cause, expires_at.minus(before), data)
         }
+        // The message that is sent tells it.
+        Notice::Nudge { .. } => return None,
         Notice::Expired { expires_at } => {
             let cause = Cause::Expired(session.id.clone(), *expires_at);
             (EventKind::WindowExpired, cause, *expires_at, base(*expires_at))
         }
     };
-    Event::new(kind, &cause, at, data).in_conversation(&session.id, &session.sender)
+    let event = Event::new(kind, &cause, at, data);
+    Some(event.in_conversation(&session.id, &session.sender))
 }

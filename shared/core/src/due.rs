@@ -26,6 +26,23 @@ impl Threshold {
     }
 }
 
+/// What is done before a window closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reminders<'a> {
+    /// Who is warned.
+    pub ladder: &'a [Threshold],
+    /// How long before the end the customer is reminded, if at all.
+    pub nudge: Option<Millis>,
+}
+
+impl<'a> Reminders<'a> {
+    /// Warnings alone.
+    #[must_use]
+    pub const fn of(ladder: &'a [Threshold]) -> Self {
+        Self { ladder, nudge: None }
+    }
+}
+
 /// A notice about one countdown of one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
@@ -35,6 +52,11 @@ pub enum Notice {
         threshold: Threshold,
         /// When the window closes.
         expires_at: Timestamp,
+    },
+    /// The customer is to be reminded.
+    Nudge {
+        /// Since when.
+        at: Timestamp,
     },
     /// The window has closed.
     Expired {
@@ -55,8 +77,9 @@ pub struct Visit {
 }
 
 /// The instants at which a countdown speaks.
-fn instants(expires_at: Timestamp, ladder: &[Threshold]) -> impl Iterator<Item = Timestamp> {
-    ladder.iter().map(move |t| expires_at.minus(t.before())).chain(std::iter::once(expires_at))
+fn instants(expires_at: Timestamp, reminders: Reminders<'_>) -> impl Iterator<Item = Timestamp> {
+    let spans = reminders.ladder.iter().map(Threshold::before).chain(reminders.nudge);
+    spans.map(move |before| expires_at.minus(before)).chain(std::iter::once(expires_at))
 }
 
 /// When the sweep must look at a conversation next, given that everything up to
@@ -65,10 +88,10 @@ fn instants(expires_at: Timestamp, ladder: &[Threshold]) -> impl Iterator<Item =
 pub fn next_visit(
     window: &Window,
     noticed_until: Timestamp,
-    ladder: &[Threshold],
+    reminders: Reminders<'_>,
     channel: Channel,
 ) -> Option<Timestamp> {
-    instants(window.expires_at(channel), ladder).filter(|t| *t > noticed_until).min()
+    instants(window.expires_at(channel), reminders).filter(|t| *t > noticed_until).min()
 }
 
 /// Decides what a visit at `now` tells. A warning that comes after the end is not given any
@@ -78,7 +101,7 @@ pub fn visit(
     window: &Window,
     noticed_until: Timestamp,
     now: Timestamp,
-    ladder: &[Threshold],
+    reminders: Reminders<'_>,
     channel: Channel,
 ) -> Visit {
     let expires_at = window.expires_at(channel);
@@ -88,20 +111,18 @@ pub fn visit(
             notices.push(Notice::Expired { expires_at });
         }
     } else {
-        let mut passed: Vec<&Threshold> = ladder
-            .iter()
-            .filter(|t| {
-                let at = expires_at.minus(t.before());
-                noticed_until < at && at <= now
-            })
-            .collect();
+        let has_passed = |at: Timestamp| noticed_until < at && at <= now;
+        let mut passed: Vec<&Threshold> =
+            reminders.ladder.iter().filter(|t| has_passed(expires_at.minus(t.before()))).collect();
         passed.sort_by_key(|t| std::cmp::Reverse(t.before_s));
         notices.extend(
             passed.into_iter().map(|t| Notice::Expiring { threshold: t.clone(), expires_at }),
         );
+        let nudge = reminders.nudge.map(|before| expires_at.minus(before));
+        notices.extend(nudge.filter(|at| has_passed(*at)).map(|at| Notice::Nudge { at }));
     }
     let noticed_until = noticed_until.max(now);
-    Visit { notices, noticed_until, next: next_visit(window, noticed_until, ladder, channel) }
+    Visit { notices, noticed_until, next: next_visit(window, noticed_until, reminders, channel) }
 }
 
 /// How long a queued message may wait before the sweep puts it into its queue once more.
@@ -120,6 +141,8 @@ pub enum MessageDue {
         /// When to look again.
         next: Timestamp,
     },
+    /// It is held: see whether the window has opened, or its time has passed.
+    LookAtHold,
     /// Its call was begun and nobody knows how it ended.
     MarkUnknown,
     /// Look again later.
@@ -133,7 +156,10 @@ pub enum MessageDue {
 #[must_use]
 pub fn message_due(phase: Phase, claimed_at: Option<Timestamp>, now: Timestamp) -> MessageDue {
     match phase {
-        Phase::Queued | Phase::Deferred => MessageDue::Enqueue { next: now.plus(QUEUED_PATIENCE) },
+        Phase::Queued | Phase::Deferred | Phase::Scheduled | Phase::Limited => {
+            MessageDue::Enqueue { next: now.plus(QUEUED_PATIENCE) }
+        }
+        Phase::Held => MessageDue::LookAtHold,
         Phase::Sending => {
             let until = claimed_at.unwrap_or(Timestamp::ZERO).plus(SENDING_PATIENCE);
             if now >= until { MessageDue::MarkUnknown } else { MessageDue::Wait(until) }
@@ -166,12 +192,13 @@ mod tests {
     #[test]
     fn u6_one_notice_per_threshold_and_one_at_the_end() {
         let ladder = Threshold::default_ladder();
-        let first = visit(&window(0), at(0), at(22 * HOUR), &ladder, WA);
+        let first = visit(&window(0), at(0), at(22 * HOUR), Reminders::of(&ladder), WA);
         assert!(matches!(first.notices.as_slice(), [Notice::Expiring { .. }]));
         assert_eq!(first.next, Some(at(24 * HOUR)));
-        let again = visit(&window(0), first.noticed_until, at(23 * HOUR), &ladder, WA);
+        let again =
+            visit(&window(0), first.noticed_until, at(23 * HOUR), Reminders::of(&ladder), WA);
         assert!(again.notices.is_empty());
-        let end = visit(&window(0), again.noticed_until, at(24 * HOUR), &ladder, WA);
+        let end = visit(&window(0), again.noticed_until, at(24 * HOUR), Reminders::of(&ladder), WA);
         assert!(matches!(end.notices.as_slice(), [Notice::Expired { .. }]));
         assert_eq!(end.next, None);
     }
@@ -179,14 +206,35 @@ mod tests {
     #[test]
     fn u6_a_new_message_cancels_what_was_due() {
         let ladder = Threshold::default_ladder();
-        let visited = visit(&window(5 * HOUR), at(0), at(22 * HOUR), &ladder, WA);
+        let visited = visit(&window(5 * HOUR), at(0), at(22 * HOUR), Reminders::of(&ladder), WA);
         assert!(visited.notices.is_empty());
         assert_eq!(visited.next, Some(at(27 * HOUR)));
     }
 
     #[test]
+    fn u5_a_reminder_is_due_once_at_its_time_and_never_after_the_end() {
+        let ladder = Threshold::default_ladder();
+        let reminders = Reminders { ladder: &ladder, nudge: Some(Millis::from_hours(4)) };
+        let look = |noticed, now| visit(&window(0), at(noticed), at(now), reminders, WA);
+        assert_eq!(next_visit(&window(0), at(0), reminders, WA), Some(at(20 * HOUR)));
+        assert!(look(0, 20 * HOUR - 1).notices.is_empty());
+        let due = look(0, 20 * HOUR);
+        assert_eq!(due.notices, [Notice::Nudge { at: at(20 * HOUR) }]);
+        assert_eq!(due.next, Some(at(22 * HOUR)));
+        assert!(look(20 * HOUR, 21 * HOUR).notices.is_empty());
+        let late = look(0, 25 * HOUR).notices;
+        assert!(matches!(late.as_slice(), [Notice::Expired { .. }]), "{late:?}");
+    }
+
+    #[test]
     fn a_late_sweep_tells_the_end_and_no_stale_warning() {
-        let visited = visit(&window(0), at(0), at(30 * HOUR), &Threshold::default_ladder(), WA);
+        let visited = visit(
+            &window(0),
+            at(0),
+            at(30 * HOUR),
+            Reminders::of(&Threshold::default_ladder()),
+            WA,
+        );
         assert!(matches!(visited.notices.as_slice(), [Notice::Expired { .. }]));
     }
 

@@ -85,6 +85,10 @@ pub enum Cause {
     Fact(MessageId, u32, FactKind),
     /// A rule refused the message; an attempt can be refused only once.
     Refused(MessageId, u32),
+    /// An attempt was not delivered in its time.
+    Unconfirmed(MessageId, u32),
+    /// A held message was released, at this instant.
+    Released(MessageId, Timestamp),
     /// A message opened a window.
     Opened(ConversationId, MessageId),
     /// A threshold of one countdown passed.
@@ -111,6 +115,8 @@ impl Cause {
             Self::Updated(id, by) => format!("{kind}|{id}|{by}"),
             Self::Fact(id, attempt, fact) => format!("{kind}|{id}|{attempt}|{}", fact.as_str()),
             Self::Refused(id, attempt) => format!("{kind}|{id}|{attempt}"),
+            Self::Unconfirmed(id, attempt) => format!("{kind}|{id}|{attempt}"),
+            Self::Released(id, at) => format!("{kind}|{id}|{}", at.as_millis()),
             Self::Opened(conversation, id) => format!("{kind}|{conversation}|{id}"),
             Self::Expiring(conversation, ends, threshold) => {
                 format!("{kind}|{conversation}|{}|{}", ends.as_millis(), threshold.get())

@@ -40,6 +40,12 @@ pub enum Phase {
     Queued,
     /// Put off until its `due_at`: the provider asked us to wait.
     Deferred,
+    /// Waiting for the customer's next message, because the window is closed (U3).
+    Held,
+    /// Waiting for its time (E15).
+    Scheduled,
+    /// Waiting for a place of the limit, which its scope wakes it for.
+    Limited,
     /// A provider call is, or was, under way.
     Sending,
     /// The provider's answer to the newest attempt is a fact.
@@ -48,6 +54,18 @@ pub enum Phase {
     Refused,
     /// Cancelled before any call.
     Cancelled,
+}
+
+impl Phase {
+    /// Those in which no call was begun and a message may be withdrawn.
+    pub const WAITING: [Self; 5] =
+        [Self::Queued, Self::Deferred, Self::Held, Self::Scheduled, Self::Limited];
+
+    /// Whether the message waits for its call.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        Self::WAITING.contains(&self)
+    }
 }
 
 /// What is known of an attempt. Each is set once and never removed.
@@ -137,8 +155,12 @@ pub type Facts = BTreeMap<(u32, FactKind), Fact>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Put off.
+    /// Waiting for the customer's next message.
+    Held,
+    /// Put off: by the provider, or until a place of the limit is free.
     Deferred,
+    /// Waiting for its time.
+    Scheduled,
     /// Waiting for its turn.
     Queued,
     /// A call is under way.
@@ -168,7 +190,9 @@ impl Status {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Held => "held",
             Self::Deferred => "deferred",
+            Self::Scheduled => "scheduled",
             Self::Queued => "queued",
             Self::Sending => "sending",
             Self::Accepted => "accepted",
@@ -188,7 +212,9 @@ impl Status {
     pub const fn is_undelivered(self) -> bool {
         match self {
             Self::Refused | Self::Failed | Self::Unknown => true,
-            Self::Deferred
+            Self::Held
+            | Self::Deferred
+            | Self::Scheduled
             | Self::Queued
             | Self::Sending
             | Self::Accepted
@@ -235,7 +261,9 @@ pub fn shown(phase: Phase, attempt: u32, facts: &Facts) -> Status {
         Phase::Refused => Status::Refused,
         Phase::Cancelled => Status::Cancelled,
         Phase::Queued => Status::Queued,
-        Phase::Deferred => Status::Deferred,
+        Phase::Deferred | Phase::Limited => Status::Deferred,
+        Phase::Held => Status::Held,
+        Phase::Scheduled => Status::Scheduled,
         Phase::Sending => evidence.unwrap_or(Status::Sending),
         Phase::Answered => evidence.unwrap_or(Status::Unknown),
     }

@@ -11,15 +11,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use transom_core::account::{Account, AccountState, Brand, Portfolio, Sender};
 use transom_core::budget::Budget;
-use transom_core::due::Threshold;
+use transom_core::due::{Reminders, Threshold};
 use transom_core::id::{AccountId, BrandId, PortfolioId, PriceListId, SenderId, SubscriptionId};
 use transom_core::identity::Phone;
 use transom_core::keywords::Keywords;
 use transom_core::limit::LimitChange;
 use transom_core::onboarding::Onboarding;
+use transom_core::plan::HoldPolicy;
 use transom_core::prompt::OptInPrompt;
 use transom_core::template::Template;
-use transom_core::time::Timestamp;
+use transom_core::time::{Millis, Timestamp};
 
 /// An account with its sealed credentials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +76,9 @@ pub struct SenderRecord {
     /// Its way to WhatsApp, where an administrator follows it here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onboarding: Option<Onboarding>,
+    /// How its messages wait, and what is done about those that nobody answers.
+    #[serde(default)]
+    pub waiting: Waiting,
     /// What a customer is asked who wrote without having opted in anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_in_prompt: Option<OptInPrompt>,
@@ -95,6 +99,40 @@ pub struct PortfolioRecord {
     pub limit_changed: Option<LimitChange>,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// How a sender's messages wait.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Waiting {
+    /// How long replies are held, and what is done with overtaken ones.
+    #[serde(default)]
+    pub hold: HoldPolicy,
+    /// After how long an accepted message that was not delivered is shown as unconfirmed; nobody
+    /// watches without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_after_s: Option<u32>,
+    /// How customers are reminded before their window closes, if at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nudge: Option<Nudge>,
+}
+
+/// A reminder to customers who were answered and have not written again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nudge {
+    /// How long before the window closes.
+    pub before_s: u32,
+    /// What they read.
+    pub text: String,
+}
+
+impl SenderRecord {
+    /// What is done before a window closes.
+    #[must_use]
+    pub fn reminders(&self) -> Reminders<'_> {
+        let nudge = self.waiting.nudge.as_ref();
+        let nudge = nudge.map(|n| Millis::from_seconds(i64::from(n.before_s)));
+        Reminders { ladder: &self.expiring, nudge }
+    }
 }
 
 /// What a key may do.

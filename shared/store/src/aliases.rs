@@ -184,12 +184,19 @@ impl Store {
         if let Some(at) = merged.refused_at {
             facts.push(("refused_at", n(at.as_millis())));
         }
+        if let Some(at) = merged.nudged_at {
+            facts.push(("nudged_at", n(at.as_millis())));
+        }
         if let Some(at) = merged.out_not_before {
             facts.push(("out_not_before", n(at.as_millis())));
         }
         if let Some(at) = merged.due_at {
             facts.push(("due_at", n(at.as_millis())));
             facts.push(("due_shard", s(self.due_shard(merged.id.as_str()))));
+        }
+        if !merged.held.is_empty() {
+            let held = merged.held.iter().map(ToString::to_string).collect();
+            facts.push(("held", AttributeValue::Ss(held)));
         }
         if merged.consent != Consent::default() {
             facts.push(("consent", encode_value("consent", &merged.consent)?));
@@ -223,6 +230,7 @@ fn become_alias(target: &ConversationId) -> Expression {
         .remove("due_shard")
         .remove("inbox_at")
         .remove("inbox_shard")
+        .remove("held")
         .value(":target", s(target.as_str()))
 }
 
@@ -250,6 +258,13 @@ fn as_read(session: &Session, expression: Expression) -> Result<Expression, Stor
             conditions.push("refused_at = :seen_refused");
         }
         None => conditions.push("attribute_not_exists(refused_at)"),
+    }
+    if session.held.is_empty() {
+        conditions.push("attribute_not_exists(held)");
+    } else {
+        let held = session.held.iter().map(ToString::to_string).collect();
+        expression = expression.value(":seen_held", AttributeValue::Ss(held));
+        conditions.push("held = :seen_held");
     }
     if session.consent == Consent::default() {
         conditions.push("attribute_not_exists(consent)");

@@ -3,6 +3,7 @@
 
 use crate::item::{Expression, Query, n, s, text_of};
 use crate::sessions::{SESSION, partition};
+use crate::waiters::{WAITING_SK, waiting_pk};
 use crate::{Store, StoreError};
 use transom_core::id::{ConversationId, MediaId, MessageId};
 use transom_core::time::Timestamp;
@@ -16,6 +17,8 @@ pub enum DueKind {
     Message(MessageId),
     /// A media item.
     Media(MediaId),
+    /// A scope of the limit for whose places messages wait.
+    Scope(String),
     /// A delivery to a subscriber.
     Delivery {
         /// The subscription.
@@ -43,6 +46,9 @@ fn kind_of(pk: &str, sk: &str) -> Option<DueKind> {
     }
     if let Some(id) = crate::media::id_of(pk, sk) {
         return Some(DueKind::Media(id));
+    }
+    if let Some(scope) = pk.strip_prefix("W#") {
+        return Some(DueKind::Scope(scope.to_owned()));
     }
     let conversation = ConversationId::parse(&format!("cnv_{}", pk.strip_prefix("C#")?)).ok()?;
     if sk == SESSION {
@@ -110,6 +116,7 @@ impl Store {
             DueKind::Session(id) => (partition(id), SESSION.to_owned()),
             DueKind::Message(id) => (partition(&id.conversation()), format!("M#{}", id.sortable())),
             DueKind::Media(id) => crate::media::key(id),
+            DueKind::Scope(scope) => (waiting_pk(scope), WAITING_SK.to_owned()),
             DueKind::Delivery { subscription, event } => {
                 (format!("V#{subscription}"), event.clone())
             }

@@ -34,6 +34,8 @@ pub(crate) enum Conditional {
 pub(crate) struct Expression {
     set: Vec<String>,
     remove: Vec<String>,
+    add: Vec<String>,
+    delete: Vec<String>,
     pub(crate) condition: Option<String>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) values: HashMap<String, AttributeValue>,
@@ -47,6 +49,17 @@ impl Expression {
 
     pub(crate) fn remove(mut self, clause: &str) -> Self {
         self.remove.push(clause.to_owned());
+        self
+    }
+
+    /// Adds to a set, or takes from one. Only for sets: a number that is added to twice is wrong.
+    pub(crate) fn add(mut self, clause: &str) -> Self {
+        self.add.push(clause.to_owned());
+        self
+    }
+
+    pub(crate) fn delete(mut self, clause: &str) -> Self {
+        self.delete.push(clause.to_owned());
         self
     }
 
@@ -67,7 +80,13 @@ impl Expression {
 
     pub(crate) fn update(&self) -> String {
         let mut parts = Vec::new();
-        for (verb, clauses) in [("SET", &self.set), ("REMOVE", &self.remove)] {
+        let parts_of = [
+            ("SET", &self.set),
+            ("REMOVE", &self.remove),
+            ("ADD", &self.add),
+            ("DELETE", &self.delete),
+        ];
+        for (verb, clauses) in parts_of {
             if !clauses.is_empty() {
                 parts.push(format!("{verb} {}", clauses.join(", ")));
             }

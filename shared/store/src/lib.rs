@@ -33,11 +33,14 @@ mod sessions;
 mod transact;
 mod unattached;
 mod usage;
+mod waiters;
+mod waiting;
 mod wallet_state;
 mod wallets;
 
 pub use accounts::{
-    AccountRecord, KeyRecord, PortfolioRecord, Role, SenderRecord, SubscriptionRecord,
+    AccountRecord, KeyRecord, Nudge, PortfolioRecord, Role, SenderRecord, SubscriptionRecord,
+    Waiting,
 };
 pub use agent_limits::{AgentSend, Counted};
 pub use aliases::Heir;
@@ -56,13 +59,16 @@ pub use limits::{Reservation, Wanted};
 pub use media::{MediaPut, MediaRecord};
 pub use messages::{
     AnswerNames, BeginCall, ClaimSend, Mark, MarkKind, Message, Put, RecordFact, RefusalRecord,
+    Unconfirmed,
 };
 pub use meter::Meter;
 pub use seal::{KeyRing, KeyRingError, Sealed};
-pub use sessions::{EARLIER_MAX, Session, SessionCreated, Updated};
+pub use sessions::{EARLIER_MAX, Session, SessionCreated, Updated, WindowWritten};
 pub use transact::Patience;
 pub use unattached::Unattached;
 pub use usage::Usage;
+pub use waiters::{Waiter, WaitingScope};
+pub use waiting::HeldInSession;
 pub use wallets::{Asked, Booked, EntryKind, WalletEntry, WalletHead};
 
 use aws_sdk_dynamodb::Client;

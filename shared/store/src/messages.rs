@@ -5,12 +5,13 @@ use crate::item::{Conditional, Expression, Item, Query, decode, encode, encode_v
 use crate::sessions::partition;
 use crate::{Store, StoreError, Updated};
 use serde::{Deserialize, Serialize};
-use transom_core::content::Content;
+use transom_core::content::{Content, TemplateUse};
 use transom_core::decide::SentAs;
 use transom_core::id::{AccountId, ConversationId, MessageId, SenderId};
 use transom_core::identity::Phone;
 use transom_core::message::{Direction, Fact, FactKind, Facts, Origin, Phase, Status, shown};
 use transom_core::money::Money;
+use transom_core::plan::{Lapse, Plan};
 use transom_core::time::Timestamp;
 
 /// The largest body, in bytes of JSON, that stands in the message's own item.
@@ -32,6 +33,20 @@ pub struct RefusalRecord {
     /// When waiting helps, until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
+    /// Why it did not go out although it was held for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapse: Option<Lapse>,
+}
+
+/// That an attempt was not delivered in its sender's time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unconfirmed {
+    /// The attempt.
+    #[serde(rename = "n")]
+    pub attempt: u32,
+    /// When its time was over.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
 }
 
 /// A message in either direction. Field names are short in the item and long here.
@@ -114,6 +129,24 @@ pub struct Message {
     /// That it was deleted for everyone.
     #[serde(rename = "dl", default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Mark>,
+    /// What was asked for in case it cannot go out at once.
+    #[serde(rename = "pl", default, skip_serializing_if = "Plan::is_plain")]
+    pub plan: Plan,
+    /// Why the template of its plan goes out in place of its content, where it does.
+    #[serde(rename = "fb", default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<transom_core::code::Code>,
+    /// Until when it is held.
+    #[serde(rename = "hu", default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
+    /// When it was released.
+    #[serde(rename = "re", default, skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Timestamp>,
+    /// The attempt that is watched until it arrives, with everything else done.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<u32>,
+    /// The attempt that did not arrive in its time.
+    #[serde(rename = "uc", default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<Unconfirmed>,
     /// Where the user came from.
     #[serde(rename = "rl", default, skip_serializing_if = "Option::is_none")]
     pub referral: Option<std::collections::BTreeMap<String, String>>,
@@ -139,6 +172,29 @@ impl Message {
     #[must_use]
     pub const fn may_hold_place(&self) -> bool {
         self.counts || self.reserved
+    }
+
+    /// Whether the newest attempt was taken and not delivered in its time. Only its own later
+    /// evidence clears this (F9).
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        let flagged = self.unconfirmed.as_ref().is_some_and(|u| u.attempt == self.attempt);
+        flagged && matches!(self.status(), Status::Accepted | Status::Sent)
+    }
+
+    /// Whether somebody must know that the customer does not have it, or may not (U1, U10).
+    #[must_use]
+    pub fn is_undelivered(&self) -> bool {
+        self.status().is_undelivered() || self.is_unconfirmed()
+    }
+
+    /// What the customer gets, or would: the template in its place where that goes out.
+    #[must_use]
+    pub fn outgoing(&self) -> Option<Content> {
+        match (self.instead, &self.plan.fallback) {
+            (Some(_), Some(fallback)) => Some(Content::Template(fallback.clone())),
+            (_, _) => self.content.clone(),
+        }
     }
 }
 
@@ -218,6 +274,8 @@ pub struct BeginCall<'a> {
     pub reserved: bool,
     /// What it costs as that, where it is sent as something else than was decided at first.
     pub repriced: Option<&'a Option<Money>>,
+    /// Why its plan's template goes out in place of its content, where it does.
+    pub instead: Option<transom_core::code::Code>,
     /// A name of this one beginning, different each time.
     pub claim: &'a str,
     /// When.
@@ -260,15 +318,18 @@ fn fact_key(name: &str) -> Option<(u32, FactKind)> {
     Some((attempt.parse().ok()?, FactKind::parse(kind)?))
 }
 
-fn sort_key(id: &MessageId) -> String {
+pub(crate) fn sort_key(id: &MessageId) -> String {
     format!("M#{}", id.sortable())
 }
 
-fn phase_value(phase: Phase) -> &'static str {
+pub(crate) fn phase_value(phase: Phase) -> &'static str {
     match phase {
         Phase::Received => "received",
         Phase::Queued => "queued",
         Phase::Deferred => "deferred",
+        Phase::Held => "held",
+        Phase::Scheduled => "scheduled",
+        Phase::Limited => "limited",
         Phase::Sending => "sending",
         Phase::Answered => "answered",
         Phase::Refused => "refused",
@@ -311,13 +372,10 @@ impl Store {
         let conversation = id.conversation();
         let mut message = message.clone();
         message.due_shard = message.due_at.map(|_| self.due_shard(id.as_str()));
-        let large = message
-            .content
-            .as_ref()
-            .and_then(|c| serde_json::to_vec(c).ok())
-            .is_some_and(|json| json.len() > INLINE_BODY_BYTES_MAX);
+        let body = serde_json::to_vec(&(&message.content, &message.plan.fallback));
+        let large = body.is_ok_and(|json| json.len() > INLINE_BODY_BYTES_MAX);
         if large && let Some(content) = message.content.take() {
-            self.put_body(id, &content).await?;
+            self.put_body(id, &content, message.plan.fallback.take().as_ref()).await?;
         }
         let mut item = encode("message", &message)?;
         for ((attempt, kind), fact) in &message.facts {
@@ -340,12 +398,20 @@ impl Store {
     }
 
     /// Written before its message and never updated: the same cause writes the same body.
-    async fn put_body(&self, id: &MessageId, content: &Content) -> Result<(), StoreError> {
-        let item = Item::from([
+    async fn put_body(
+        &self,
+        id: &MessageId,
+        content: &Content,
+        fallback: Option<&TemplateUse>,
+    ) -> Result<(), StoreError> {
+        let mut item = Item::from([
             ("pk".to_owned(), s(partition(&id.conversation()))),
             ("sk".to_owned(), s(format!("B#{}", id.sortable()))),
             ("c".to_owned(), encode_value("body", content)?),
         ]);
+        if let Some(fallback) = fallback {
+            item.insert("f".to_owned(), encode_value("body", fallback)?);
+        }
         let expression = Expression::default().when("attribute_not_exists(pk)");
         self.put(&self.tables.sessions, item, expression).await.map(|_| ())
     }
@@ -364,6 +430,11 @@ impl Store {
         let content = serde_dynamo::from_attribute_value(value)
             .map_err(|e| StoreError::corrupt("body", e))?;
         message.content = Some(content);
+        if let Some(value) = item.remove("f") {
+            let fallback = serde_dynamo::from_attribute_value(value)
+                .map_err(|e| StoreError::corrupt("body", e))?;
+            message.plan.fallback = Some(fallback);
+        }
         Ok(())
     }
 
@@ -449,7 +520,17 @@ impl Store {
         id: &MessageId,
         call: &BeginCall<'_>,
     ) -> Result<ClaimSend, StoreError> {
-        let BeginCall { attempt, account, sent_as, counts, reserved, repriced, claim, now } = *call;
+        let BeginCall {
+            attempt,
+            account,
+            sent_as,
+            counts,
+            reserved,
+            repriced,
+            instead,
+            claim,
+            now,
+        } = *call;
         let mut expression = Expression::default()
             .set("ph = :sending")
             .set("cl = :now")
@@ -473,12 +554,16 @@ impl Store {
                 .set("rs = :rs")
                 .value(":rs", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
         }
-        let expression = match repriced {
+        expression = match repriced {
             None => expression,
             Some(None) => expression.remove("co"),
             Some(Some(cost)) => {
                 expression.set("co = :cost").value(":cost", encode_value("message", cost)?)
             }
+        };
+        expression = match &instead {
+            Some(code) => expression.set("fb = :fb").value(":fb", encode_value("message", code)?),
+            None => expression.remove("fb"),
         };
         match self.update_message(id, expression).await? {
             Conditional::Done(_) => Ok(ClaimSend::Claimed),
@@ -599,6 +684,54 @@ impl Store {
         Ok(updated(&self.update_message(id, expression).await?))
     }
 
+    /// Keeps the visit of an answered attempt from which everything has followed, so that somebody
+    /// looks whether it arrives; moves it to `visit`, where that is earlier.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn watch_attempt(
+        &self,
+        id: &MessageId,
+        attempt: u32,
+        visit: Option<Timestamp>,
+    ) -> Result<Updated, StoreError> {
+        let mut expression = Expression::default()
+            .set("w = :attempt")
+            .name("#n", "n")
+            .value(":attempt", n(attempt))
+            .value(":answered", s(phase_value(Phase::Answered)))
+            .when("ph = :answered AND #n = :attempt AND attribute_exists(due_at)");
+        if let Some(visit) = visit {
+            expression = expression.set("due_at = :visit").value(":visit", n(visit.as_millis()));
+        }
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
+    /// Shows that an attempt was not delivered in its time, unless there is evidence about it.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn flag_unconfirmed(
+        &self,
+        id: &MessageId,
+        flag: &Unconfirmed,
+    ) -> Result<Updated, StoreError> {
+        let expression = Expression::default()
+            .set("uc = :flag")
+            .name("#n", "n")
+            .name("#delivered", &fact_name(flag.attempt, FactKind::Delivered))
+            .name("#read", &fact_name(flag.attempt, FactKind::Read))
+            .name("#failed", &fact_name(flag.attempt, FactKind::Failed))
+            .value(":flag", encode_value("message", flag)?)
+            .value(":attempt", n(flag.attempt))
+            .value(":answered", s(phase_value(Phase::Answered)))
+            .when(
+                "ph = :answered AND #n = :attempt AND attribute_not_exists(#delivered) \
+                 AND attribute_not_exists(#read) AND attribute_not_exists(#failed)",
+            );
+        Ok(updated(&self.update_message(id, expression).await?))
+    }
+
     /// Refuses or cancels a message before any call of its attempt. Its visit stays until what
     /// follows from this is done.
     ///
@@ -647,7 +780,7 @@ impl Store {
     }
 
     /// Counts one more entry into a queue and sets the next visit, if the message still stands
-    /// as it was read.
+    /// as it was read. `counts` says which of the queues it is.
     ///
     /// # Errors
     /// When the table cannot be reached.
@@ -655,11 +788,14 @@ impl Store {
         &self,
         id: &MessageId,
         seen: &Message,
+        counts: bool,
         next_visit: Timestamp,
     ) -> Result<Updated, StoreError> {
         let expression = Expression::default()
             .set("ph = :queued")
             .set("q = :next_q")
+            .set("ct = :ct")
+            .value(":ct", aws_sdk_dynamodb::types::AttributeValue::Bool(counts))
             .set("due_at = :visit")
             .set("due_shard = :shard")
             .value(":queued", s(phase_value(Phase::Queued)))
@@ -773,7 +909,7 @@ impl Store {
     ) -> Result<Option<Message>, StoreError> {
         let length = serde_json::to_vec(content).map_or(0, |json| json.len());
         let expression = if length > INLINE_BODY_BYTES_MAX {
-            self.put_body(id, content).await?;
+            self.put_body(id, content, None).await?;
             Expression::default().remove("c")
         } else {
             Expression::default().set("c = :c").value(":c", encode_value("message", content)?)
@@ -788,7 +924,7 @@ impl Store {
         }
     }
 
-    async fn update_message(
+    pub(crate) async fn update_message(
         &self,
         id: &MessageId,
         expression: Expression,
@@ -798,7 +934,7 @@ impl Store {
     }
 }
 
-fn updated(result: &Conditional) -> Updated {
+pub(crate) fn updated(result: &Conditional) -> Updated {
     match result {
         Conditional::Done(_) => Updated::Done,
         Conditional::Failed(_) => Updated::Changed,

@@ -4,8 +4,9 @@
 use crate::item::{Conditional, Expression, Item, decode, encode, encode_value, n, s};
 use crate::{HashKey, Store, StoreError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use transom_core::consent::Consent;
-use transom_core::id::{AccountId, BrandId, ConversationId, SenderId};
+use transom_core::id::{AccountId, BrandId, ConversationId, MessageId, SenderId};
 use transom_core::identity::{Phone, User, UserId};
 use transom_core::time::Timestamp;
 use transom_core::window::{Basis, Window};
@@ -74,10 +75,20 @@ pub struct Session {
     /// Every notice up to this instant has been given.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub noticed_until: Timestamp,
+    /// The time of the latest reminder; one that is not before `opened_at` is this window's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nudged_at: Option<Timestamp>,
     /// Before this instant nothing is sent: the provider asked us to wait, and later messages
     /// must not overtake the one that waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_not_before: Option<Timestamp>,
+    /// The replies that are held until the user writes again: a few.
+    #[serde(
+        default,
+        serialize_with = "serde_dynamo::string_set::serialize",
+        skip_serializing_if = "BTreeSet::is_empty"
+    )]
+    pub held: BTreeSet<MessageId>,
     /// The shard of the due index, while something is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_shard: Option<String>,
@@ -156,7 +167,9 @@ impl Session {
             refused_at: None,
             consent: Consent::default(),
             noticed_until: Timestamp::ZERO,
+            nudged_at: None,
             out_not_before: None,
+            held: BTreeSet::new(),
             due_shard: None,
             due_at: None,
             inbox_shard: None,
@@ -204,6 +217,19 @@ pub enum SessionCreated {
 pub enum Updated {
     /// It is stored.
     Done,
+    /// A fact that it was decided on has changed: read again.
+    Changed,
+}
+
+/// What became of a write of a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WindowWritten {
+    /// It is stored. These replies were held for the user when it was: whoever began to hold one
+    /// after the conversation was read is among them.
+    Done {
+        /// The held replies.
+        held: BTreeSet<MessageId>,
+    },
     /// A fact that it was decided on has changed: read again.
     Changed,
 }
@@ -282,7 +308,7 @@ impl Store {
         session: &Session,
         window: &Window,
         first_visit: Option<Timestamp>,
-    ) -> Result<Updated, StoreError> {
+    ) -> Result<WindowWritten, StoreError> {
         let expression = self
             .window_facts(session, window, first_visit)
             .when("opened_at = :opened AND last_user_at < :last")
@@ -300,7 +326,7 @@ impl Store {
         window: &Window,
         opened_by: &str,
         first_visit: Option<Timestamp>,
-    ) -> Result<Updated, StoreError> {
+    ) -> Result<WindowWritten, StoreError> {
         let mut expression = self
             .window_facts(session, window, first_visit)
             .set("opened_at = :opened")
@@ -338,7 +364,7 @@ impl Store {
         session: &Session,
         window: &Window,
         opened_by: &str,
-    ) -> Result<Updated, StoreError> {
+    ) -> Result<WindowWritten, StoreError> {
         let seen = session.opened_at.unwrap_or_default();
         let expression = Expression::default()
             .set("opened_at = :opened")
@@ -374,9 +400,19 @@ impl Store {
                 expression.set("#name = :name").name("#name", "name").value(":name", s(name));
         }
         if let Some(visit) = first_visit {
+            // With replies to release the visit is set, not kept: should this function die before it
+            // has released them, the sweep does.
+            let (due, shard) = if session.held.is_empty() {
+                (
+                    "due_at = if_not_exists(due_at, :visit)",
+                    "due_shard = if_not_exists(due_shard, :shard)",
+                )
+            } else {
+                ("due_at = :visit", "due_shard = :shard")
+            };
             expression = expression
-                .set("due_at = if_not_exists(due_at, :visit)")
-                .set("due_shard = if_not_exists(due_shard, :shard)")
+                .set(due)
+                .set(shard)
                 .value(":visit", n(visit.as_millis()))
                 .value(":shard", s(self.due_shard(session.id.as_str())));
         }
@@ -387,8 +423,14 @@ impl Store {
         &self,
         session: &Session,
         expression: Expression,
-    ) -> Result<Updated, StoreError> {
-        self.write_session(&session.id, expression).await
+    ) -> Result<WindowWritten, StoreError> {
+        match self.write_session_over(&session.id, expression).await? {
+            Conditional::Done(before) => {
+                let before = before.map(read_session).transpose()?;
+                Ok(WindowWritten::Done { held: before.map(|s| s.held).unwrap_or_default() })
+            }
+            Conditional::Failed(_) => Ok(WindowWritten::Changed),
+        }
     }
 
     async fn write_session(
@@ -396,15 +438,23 @@ impl Store {
         id: &ConversationId,
         expression: Expression,
     ) -> Result<Updated, StoreError> {
+        match self.write_session_over(id, expression).await? {
+            Conditional::Done(_) => Ok(Updated::Done),
+            Conditional::Failed(_) => Ok(Updated::Changed),
+        }
+    }
+
+    async fn write_session_over(
+        &self,
+        id: &ConversationId,
+        expression: Expression,
+    ) -> Result<Conditional, StoreError> {
         // Whatever was decided on, it was not an alias: a conversation that has become one
         // meanwhile is written to at its target.
         let condition = expression.condition.clone().unwrap_or_default();
         let guarded = format!("attribute_not_exists(alias_of) AND ({condition})");
         let table = &self.tables.sessions;
-        match self.update(table, &partition(id), SESSION, expression.when(&guarded)).await? {
-            Conditional::Done(_) => Ok(Updated::Done),
-            Conditional::Failed(_) => Ok(Updated::Changed),
-        }
+        self.update(table, &partition(id), SESSION, expression.when(&guarded)).await
     }
 
     /// Lets a conversation know its user's other identity too. What it knows is never replaced
@@ -488,6 +538,31 @@ impl Store {
             None => expression.remove("due_at").remove("due_shard"),
         };
         self.write_session(&session.id, expression.when(&conditions.join(" AND "))).await
+    }
+
+    /// Notes that the customer is reminded at `at`, if nothing that this was decided on has changed
+    /// and no other sweep has noted one.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn note_nudge(
+        &self,
+        session: &Session,
+        at: Timestamp,
+    ) -> Result<Updated, StoreError> {
+        let unnoted = match session.nudged_at {
+            Some(_) => "nudged_at = :seen",
+            None => "attribute_not_exists(nudged_at)",
+        };
+        let mut expression = Expression::default()
+            .set("nudged_at = :at")
+            .value(":at", n(at.as_millis()))
+            .value(":last", n(session.last_user_at.unwrap_or_default().as_millis()))
+            .when(&format!("last_user_at = :last AND {unnoted}"));
+        if let Some(seen) = session.nudged_at {
+            expression = expression.value(":seen", n(seen.as_millis()));
+        }
+        self.write_session(&session.id, expression).await
     }
 
     /// Records a word on consent if it is later than the one that stands, or of the same instant

@@ -108,11 +108,16 @@ impl Act {
     }
 }
 
-fn of(provider: Provider, name: &'static str, shows: &'static str, prepare: Prepare) -> Case {
+pub(super) fn of(
+    provider: Provider,
+    name: &'static str,
+    shows: &'static str,
+    prepare: Prepare,
+) -> Case {
     Case { name, provider, prepare, shows, is_handed_out: false }
 }
 
-fn handed_out(
+pub(super) fn handed_out(
     provider: Provider,
     name: &'static str,
     shows: &'static str,
@@ -121,7 +126,7 @@ fn handed_out(
     Case { is_handed_out: true, ..of(provider, name, shows, prepare) }
 }
 
-fn message(text: &str) -> PhoneMessage {
+pub(super) fn message(text: &str) -> PhoneMessage {
     let mut message = PhoneMessage::text(CUSTOMER, NUMBER, text);
     message.sid = Some(format!("SM{:032x}", 77));
     message
@@ -131,11 +136,11 @@ fn image() -> PhoneMessage {
     PhoneMessage { content: PhoneContent::Image(PhoneMedia::default()), ..message("") }
 }
 
-fn inbound(message: PhoneMessage) -> Act {
+pub(super) fn inbound(message: PhoneMessage) -> Act {
     Act::Message(Box::new(message))
 }
 
-fn seconds(world: &World, seconds: i64) {
+pub(super) fn seconds(world: &World, seconds: i64) {
     world.house.clock().advance_to(world.now().plus(Millis::from_seconds(seconds)));
 }
 

@@ -9,6 +9,7 @@
 
 mod cases;
 mod state;
+mod waiting;
 
 use cases::Case;
 use futures::StreamExt;
@@ -258,4 +259,24 @@ async fn f15_a_crash_at_any_call_of_the_sweep_ends_as_if_there_was_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_any_call_of_notify_ends_as_if_there_was_none() {
     hold(cases::notify()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u3_a_crash_at_any_call_that_releases_what_is_held_ends_as_if_there_was_none() {
+    hold(waiting::receive()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e15_a_crash_at_any_call_that_begins_to_wait_ends_as_if_there_was_none() {
+    hold(waiting::submit()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u3_a_crash_at_any_call_that_sends_what_waited_ends_as_if_there_was_none() {
+    hold(waiting::dispatch()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e2_a_crash_at_any_call_of_the_sweep_over_what_waits_ends_as_if_there_was_none() {
+    hold(waiting::sweep()).await;
 }

@@ -13,7 +13,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// What depends on how often something was tried, and on when it was looked at.
 /// The answer that is kept for a repeat is among them: who could not take a place is answered 202,
 /// and his refusal comes just before the call.
-const VOLATILE: [&str; 6] = ["q", "ck", "tries", "seconds_left", "shown", "answer"];
+const VOLATILE: [&str; 7] = ["q", "ck", "tries", "seconds_left", "shown", "answer", "wn"];
 
 /// A final state.
 #[derive(Debug, Clone, PartialEq, Eq)]

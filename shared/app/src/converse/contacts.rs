@@ -7,6 +7,7 @@ use super::conversations::parse_search;
 use super::search::Search;
 use super::{PAGE_MAX, is_named};
 use crate::event::Event;
+use crate::hold::opted_out;
 use crate::limit::scope_of;
 use crate::view::{ContactDetail, List, contact_detail};
 use crate::{App, AppError, Problem};
@@ -23,8 +24,7 @@ use transom_core::message::Phase;
 use transom_core::time::{Millis, Timestamp};
 use transom_core::window::FUTURE_SKEW;
 use transom_store::{
-    Message, RefusalRecord, Sealed, SenderRecord, Session, SessionCreated, StoreError, StoredEvent,
-    Updated,
+    Message, Sealed, SenderRecord, Session, SessionCreated, StoreError, StoredEvent, Updated,
 };
 use utoipa::ToSchema;
 
@@ -360,29 +360,17 @@ impl App {
         Ok(())
     }
 
-    async fn cancel_for_opt_out(
-        &self,
-        mut message: Message,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
+    async fn cancel_for_opt_out(&self, message: Message, now: Timestamp) -> Result<(), AppError> {
         let needs_consent = message.content.as_ref().is_some_and(|c| c.template().is_some());
-        let waits = matches!(message.phase, Phase::Queued | Phase::Deferred);
-        let Some(id) = message.id.clone().filter(|_| needs_consent && waits) else {
+        if !needs_consent || !message.phase.is_waiting() {
             return Ok(());
-        };
-        let refusal = RefusalRecord {
-            code: Code::OptedOut,
-            also: Vec::new(),
-            detail: Some("the customer opted out while the message was waiting".to_owned()),
-            at: now,
-            retry_at: None,
-        };
-        let ended = self.store.end_before_call(&id, Phase::Cancelled, Some(&refusal)).await?;
-        // Otherwise its call has begun, or another request cancelled it.
-        if ended == Updated::Done {
-            message.phase = Phase::Cancelled;
-            message.refusal = Some(refusal);
-            self.finish(&message, now).await?;
+        }
+        // `None`: its call has begun, or another request cancelled it.
+        let refusal = opted_out(now);
+        if let Some(ended) =
+            self.end_unsent(&message, Phase::Cancelled, Some(&refusal), now).await?
+        {
+            self.finish(&ended, now).await?;
         }
         Ok(())
     }

@@ -4,7 +4,9 @@
 use super::cursor;
 use crate::aftermath::ended_event;
 use crate::event::Event;
+use crate::hold::released_event;
 use crate::record_status::fact_events;
+use crate::unconfirmed::unconfirmed_event;
 use crate::view::{List, message_view};
 use crate::{App, AppError};
 use serde::Serialize;
@@ -183,14 +185,22 @@ fn told_by(id: &MessageId, message: &Message, account: &AccountRecord) -> Vec<Ev
         let cause = Cause::Received(id.clone());
         return vec![Event::new(EventKind::MessageReceived, &cause, id.at(), data)];
     }
-    let mut events = Vec::new();
+    let mut events: Vec<Event> = released_event(id, message).into_iter().collect();
+    events.extend(unconfirmed_event(id, message));
     for ((attempt, kind), fact) in &message.facts {
         let reference = Reference { message: id.clone(), attempt: *attempt };
         events.extend(fact_events(account, &reference, message, *kind, fact));
     }
     match message.phase {
         Phase::Refused | Phase::Cancelled => events.extend(ended_event(id, message)),
-        Phase::Received | Phase::Queued | Phase::Deferred | Phase::Sending | Phase::Answered => {}
+        Phase::Received
+        | Phase::Queued
+        | Phase::Deferred
+        | Phase::Held
+        | Phase::Scheduled
+        | Phase::Limited
+        | Phase::Sending
+        | Phase::Answered => {}
     }
     events
 }

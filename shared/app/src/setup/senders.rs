@@ -3,6 +3,7 @@
 use super::limits::{LimitOf, limit_event};
 use super::{ROUNDS_MAX, contended, name};
 use crate::event::Event;
+use crate::limit::scope_of;
 use crate::view::List;
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,7 +19,7 @@ use transom_core::keywords::Keywords;
 use transom_core::limit::{LIMIT_DEFAULT, LimitChange, SetBy};
 use transom_core::onboarding::{BusinessManagerId, Onboarding, Step, StepState, business_number};
 use transom_core::time::Timestamp;
-use transom_store::{SenderRecord, Updated};
+use transom_store::{SenderRecord, Updated, Waiting};
 use utoipa::ToSchema;
 
 /// The highest rate, in messages a second.
@@ -221,6 +222,7 @@ impl App {
                 onboarding: None,
                 opt_in_prompt: None,
                 limit_changed: None,
+                waiting: Waiting::default(),
                 updated_at: now,
             });
             let before = known.as_ref().map(|k| k.sender.messaging_limit);
@@ -233,10 +235,30 @@ impl App {
             record.onboarding.clone_from(&onboarding);
             record.updated_at = now;
             if self.store.put_sender(&record, owner.as_ref()).await? == Updated::Done {
+                self.wake_after_change(&record.sender, known.as_ref(), &account, now).await?;
                 return self.tell_sender(&record, known.as_ref(), now).await;
             }
         }
         Err(contended("sender"))
+    }
+
+    /// Whoever waits for a place is looked at when their number, or whose they are, has changed.
+    async fn wake_after_change(
+        &self,
+        sender: &Sender,
+        known: Option<&SenderRecord>,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Some(known) = known.map(|k| &k.sender) else { return Ok(()) };
+        let scopes = [scope_of(known, account), scope_of(sender, account)];
+        if known.messaging_limit == sender.messaging_limit && scopes[0] == scopes[1] {
+            return Ok(());
+        }
+        for scope in scopes {
+            self.wake_waiting(&scope, now).await?;
+        }
+        Ok(())
     }
 
     /// A sender.

@@ -10,13 +10,21 @@ use transom_core::budget::{Budget, Per};
 use transom_core::due::Threshold;
 use transom_core::keywords::Keywords;
 use transom_core::money::{Amount, Currency, Money};
+use transom_core::plan::{HoldPolicy, Overtaken};
 use transom_core::time::Timestamp;
-use transom_store::{SenderRecord, Updated};
+use transom_store::{Nudge, SenderRecord, Updated};
 use utoipa::ToSchema;
 
 /// The earliest and latest warning before a window closes, in seconds: not before it opened,
 /// and not so late that nobody can answer.
 const BEFORE_S: std::ops::RangeInclusive<u32> = 60..=86_340;
+/// How long a reply may be held, in seconds: a minute, so that the sweep can see it, to a month.
+const HELD_S: std::ops::RangeInclusive<u32> = 60..=2_592_000;
+/// After how long a message may be shown as unconfirmed, in seconds: a minute, so that the sweep can
+/// see it, to a week.
+const UNCONFIRMED_S: std::ops::RangeInclusive<u32> = 60..=604_800;
+/// The longest reminder, in characters: every provider takes that many.
+const NUDGE_CHARS_MAX: usize = 1024;
 /// The most warnings.
 const THRESHOLDS_MAX: usize = 10;
 /// Who can be warned.
@@ -44,14 +52,18 @@ pub struct SettingsBody {
     pub display_name: Option<Value>,
     /// Not implemented yet.
     pub calendar: Option<Value>,
-    /// Not implemented yet.
-    pub nudge: Option<Value>,
+    /// A reminder to customers who were answered and have not written again, before their window
+    /// closes: one for each window, only to who has opted in.
+    pub nudge: Option<NudgeBody>,
     /// Not implemented yet.
     pub reattach: Option<Value>,
     /// Not implemented yet.
-    pub hold: Option<Value>,
-    /// Not implemented yet.
-    pub unconfirmed_after_s: Option<Value>,
+    /// How long replies are held that were sent with `when_closed: hold`, and what is done with
+    /// those that a newer reply has overtaken.
+    pub hold: Option<HoldBody>,
+    /// After how many seconds, 60 to 604800 (a week), a message that the provider took and that was
+    /// not delivered is shown as unconfirmed. Nobody watches unless this is set.
+    pub unconfirmed_after_s: Option<u32>,
     /// Not implemented yet.
     pub delivery_table: Option<Value>,
     /// Not implemented yet.
@@ -98,6 +110,28 @@ impl From<&Budget> for BudgetBody {
     }
 }
 
+/// How replies are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldBody {
+    /// How long, in seconds: 60 to 2592000 (30 days); by default 259200 (three days).
+    pub max_age_s: Option<u32>,
+    /// What is done with a held reply when a newer one has gone out: `drop` (the default) or
+    /// `send`.
+    #[schema(value_type = Option<String>)]
+    pub overtaken: Option<Overtaken>,
+}
+
+/// A reminder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NudgeBody {
+    /// How long before the window closes, in seconds: 60 to 86340.
+    pub before_s: u32,
+    /// What the customer reads: 1 to 1024 characters.
+    pub text: String,
+}
+
 /// A sender's settings as callers read them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SettingsView {
@@ -109,16 +143,30 @@ pub struct SettingsView {
     pub budget: Option<BudgetBody>,
     /// What a customer is asked who wrote without having opted in anywhere.
     pub opt_in_prompt: Option<PromptBody>,
+    /// How replies are held.
+    pub hold: HoldBody,
+    /// After how many seconds an undelivered message is shown as unconfirmed; `null`: never.
+    pub unconfirmed_after_s: Option<u32>,
+    /// How customers are reminded before their window closes; `null`: not at all.
+    pub nudge: Option<NudgeBody>,
 }
 
 impl From<&SenderRecord> for SettingsView {
     fn from(record: &SenderRecord) -> Self {
         let shown = |t: &Threshold| ThresholdBody { before_s: t.before_s, to: t.to.clone() };
+        let HoldPolicy { max_age_s, overtaken } = record.waiting.hold;
         Self {
             expiring: record.expiring.iter().map(shown).collect(),
             keywords: KeywordsBody::from(&record.keywords),
             budget: record.budget.as_ref().map(BudgetBody::from),
             opt_in_prompt: record.opt_in_prompt.as_ref().map(PromptBody::from),
+            hold: HoldBody { max_age_s: Some(max_age_s), overtaken: Some(overtaken) },
+            unconfirmed_after_s: record.waiting.unconfirmed_after_s,
+            nudge: record
+                .waiting
+                .nudge
+                .as_ref()
+                .map(|n| NudgeBody { before_s: n.before_s, text: n.text.clone() }),
         }
     }
 }
@@ -131,10 +179,7 @@ impl SettingsBody {
             ("brb", &self.brb),
             ("display_name", &self.display_name),
             ("calendar", &self.calendar),
-            ("nudge", &self.nudge),
             ("reattach", &self.reattach),
-            ("hold", &self.hold),
-            ("unconfirmed_after_s", &self.unconfirmed_after_s),
             ("delivery_table", &self.delivery_table),
             ("masking", &self.masking),
             ("retention_days", &self.retention_days),
@@ -172,6 +217,9 @@ impl App {
         record.budget = body.budget.as_ref().map(budget).transpose()?;
         record.opt_in_prompt =
             body.opt_in_prompt.as_ref().map(|given| given.read(&record.keywords)).transpose()?;
+        record.waiting.hold = hold_policy(body.hold)?;
+        record.waiting.nudge = body.nudge.as_ref().map(nudge).transpose()?;
+        record.waiting.unconfirmed_after_s = unconfirmed_after(body.unconfirmed_after_s)?;
         record.updated_at = now;
         // Only while the number is still its own.
         if self.store.put_sender(&record, Some(&record.sender.id)).await? == Updated::Changed {
@@ -198,6 +246,38 @@ fn budget(given: &BudgetBody) -> Result<Budget, Problem> {
     let currency = Currency::parse(&given.currency)
         .map_err(|e| Problem::invalid(format!("`budget.currency` {e}")))?;
     Ok(Budget { most: Money { amount, currency }, per: given.per })
+}
+
+fn nudge(given: &NudgeBody) -> Result<Nudge, Problem> {
+    if !BEFORE_S.contains(&given.before_s) {
+        let (from, to) = (BEFORE_S.start(), BEFORE_S.end());
+        return Err(Problem::invalid(format!("`nudge.before_s` must be {from} to {to}")));
+    }
+    let text = given.text.trim();
+    if text.is_empty() || text.chars().count() > NUDGE_CHARS_MAX {
+        let detail = format!("`nudge.text` must be 1 to {NUDGE_CHARS_MAX} characters");
+        return Err(Problem::invalid(detail));
+    }
+    Ok(Nudge { before_s: given.before_s, text: text.to_owned() })
+}
+
+fn unconfirmed_after(given: Option<u32>) -> Result<Option<u32>, Problem> {
+    if given.is_none_or(|s| UNCONFIRMED_S.contains(&s)) {
+        return Ok(given);
+    }
+    let (from, to) = (UNCONFIRMED_S.start(), UNCONFIRMED_S.end());
+    Err(Problem::invalid(format!("`unconfirmed_after_s` must be {from} to {to}, or null")))
+}
+
+fn hold_policy(given: Option<HoldBody>) -> Result<HoldPolicy, Problem> {
+    let usual = HoldPolicy::default();
+    let Some(given) = given else { return Ok(usual) };
+    let max_age_s = given.max_age_s.unwrap_or(usual.max_age_s);
+    if !HELD_S.contains(&max_age_s) {
+        let detail = format!("`hold.max_age_s` must be {} to {}", HELD_S.start(), HELD_S.end());
+        return Err(Problem::invalid(detail));
+    }
+    Ok(HoldPolicy { max_age_s, overtaken: given.overtaken.unwrap_or(usual.overtaken) })
 }
 
 fn ladder(given: &[ThresholdBody]) -> Result<Vec<Threshold>, Problem> {
@@ -233,6 +313,40 @@ fn ladder(given: &[ThresholdBody]) -> Result<Vec<Threshold>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn u3_how_long_replies_are_held_has_bounds() {
+        let held = |s| hold_policy(Some(HoldBody { max_age_s: Some(s), overtaken: None }));
+        for (s, fits) in
+            [(59, false), (60, true), (61, true), (2_592_000, true), (2_592_001, false)]
+        {
+            assert_eq!(held(s).is_ok(), fits, "{s}");
+        }
+        let problem = held(59).expect_err("refused");
+        assert!(problem.detail.contains("hold.max_age_s"), "{}", problem.detail);
+        assert_eq!(hold_policy(None), Ok(HoldPolicy::default()));
+    }
+
+    #[test]
+    fn u10_how_long_a_delivery_is_waited_for_has_bounds() {
+        for (s, fits) in [(59, false), (60, true), (61, true), (604_800, true), (604_801, false)] {
+            assert_eq!(unconfirmed_after(Some(s)).is_ok(), fits, "{s}");
+        }
+        assert_eq!(unconfirmed_after(None), Ok(None));
+    }
+
+    #[test]
+    fn u5_a_reminder_has_a_time_and_a_text() {
+        let given = |before_s, text: &str| NudgeBody { before_s, text: text.to_owned() };
+        for (before_s, fits) in [(59, false), (60, true), (86_340, true), (86_341, false)] {
+            assert_eq!(nudge(&given(before_s, "Still there?")).is_ok(), fits, "{before_s}");
+        }
+        for (text, fits) in [("", false), (" ", false), ("a", true)] {
+            assert_eq!(nudge(&given(60, text)).is_ok(), fits, "{text:?}");
+        }
+        assert!(nudge(&given(60, &"a".repeat(1024))).is_ok());
+        assert!(nudge(&given(60, &"a".repeat(1025))).is_err());
+    }
 
     #[test]
     fn u6_a_ladder_is_checked_entry_by_entry() {

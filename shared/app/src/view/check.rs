@@ -155,7 +155,8 @@ pub struct AlternativeView {
 /// Something that may yet go wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WarningView {
-    /// What it is about: `certain_until`.
+    /// What it is about: `certain_until`, `held`, `scheduled`, `fallback` or
+    /// `deferred`.
     pub about: &'static str,
     /// What may happen.
     pub detail: String,

@@ -1,11 +1,16 @@
 //! A message as callers read it.
 
 use super::{CostView, cost_view};
+use crate::submit::waits_until;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use transom_core::account::Provider;
+use transom_core::code::Code;
 use transom_core::content::Content;
+use transom_core::decide::SentAs;
 use transom_core::message::{Direction, Fact, FactKind, Origin, Phase, Source, Status, strongest};
+use transom_core::plan::Lapse;
+use transom_core::time::Timestamp;
 use transom_store::{Mark, Message, RefusalRecord};
 use transom_wire::{Concern, Explanation, UNKNOWN_CODE, explain};
 use utoipa::ToSchema;
@@ -31,9 +36,23 @@ pub struct MessageView {
     pub origin: Origin,
     /// The agent or key that sent it.
     pub sent_by: Option<String>,
-    /// What it holds; `type` names the kind.
+    /// What it holds, as the customer gets it; `type` names the kind.
     #[schema(value_type = Option<Object>)]
     pub content: Option<Content>,
+    /// What was to be sent, where a template goes out in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<InsteadView>,
+    /// `session` or `template`: what an outbound message is sent as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub sent_as: Option<SentAs>,
+    /// Until when it waits at most: held for the customer's next message, scheduled, or put off by
+    /// the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<String>,
+    /// When it was released, where it was held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<String>,
     /// How it stands.
     #[schema(value_type = String)]
     pub status: Status,
@@ -117,6 +136,17 @@ pub struct FailureView {
     pub remedy: &'static str,
 }
 
+/// What a template goes out in place of.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct InsteadView {
+    /// What was to be sent.
+    #[schema(value_type = Option<Object>)]
+    pub content: Option<Content>,
+    /// Why it is not: `window_expired` or `window_never_opened`.
+    #[schema(value_type = String)]
+    pub because: Code,
+}
+
 /// One call of the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AttemptView {
@@ -143,9 +173,15 @@ pub fn message_view(message: &Message, provider: impl Into<Option<Provider>>) ->
         direction: message.direction,
         origin: message.origin,
         sent_by: message.sent_by.clone(),
-        content: message.content.clone(),
+        content: message.outgoing(),
+        instead_of: message
+            .instead
+            .map(|because| InsteadView { content: message.content.clone(), because }),
+        sent_as: message.sent_as,
+        waits_until: waits_until(message).map(Timestamp::rfc3339),
+        released_at: message.released_at.map(Timestamp::rfc3339),
         status: message.status(),
-        unconfirmed: false,
+        unconfirmed: message.is_unconfirmed(),
         statuses: statuses(message),
         failure: failure(message, provider.into()),
         attempts: attempts(message),
@@ -243,11 +279,11 @@ fn failure(message: &Message, provider: Option<Provider>) -> Option<FailureView>
 
 fn refused(refusal: &RefusalRecord) -> FailureView {
     FailureView {
-        code: refusal.code.as_str(),
+        code: refusal.lapse.map_or(refusal.code.as_str(), Lapse::as_str),
         provider_code: None,
         meaning: refusal.detail.clone().unwrap_or_else(|| refusal.code.title().to_owned()),
         retryable: false,
-        remedy: refusal.code.remedy(),
+        remedy: refusal.lapse.map_or(refusal.code.remedy(), Lapse::remedy),
     }
 }
 

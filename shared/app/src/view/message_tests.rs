@@ -40,6 +40,12 @@ fn message(direction: Direction, phase: Phase) -> Message {
         reaction: None,
         edited: None,
         deleted: None,
+        plan: transom_core::plan::Plan::default(),
+        instead: None,
+        held_until: None,
+        released_at: None,
+        watched: None,
+        unconfirmed: None,
         referral: None,
         due_shard: None,
         due_at: None,
@@ -107,6 +113,7 @@ fn u1_a_refusal_tells_its_code_and_remedy() {
         detail: None,
         at: at(0),
         retry_at: None,
+        lapse: None,
     });
     let failure = &shown(&refused)["failure"];
     assert_eq!(failure["code"], "window_expired");
