@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use transom_core::account::Provider;
 use transom_core::time::Millis;
-use transom_testkit::world::CUSTOMER;
-use transom_testkit::{World, WorldPlan};
+use transom_testkit::world::{CUSTOMER, NUMBER};
+use transom_testkit::{PhoneContent, PhoneMedia, PhoneMessage, World, WorldPlan};
 
 /// Builds the binaries as they are in this profile; answers where they are.
 fn built() -> PathBuf {
@@ -62,6 +62,18 @@ async fn the_main_road_runs_through_the_deployed_binaries() {
         let shown = world.message(&template.text("id")).await;
         assert_eq!(shown["status"], "delivered", "{provider:?}: {shown}");
 
+        // A customer's file is fetched and can be opened.
+        let file = PhoneContent::Image(PhoneMedia::default());
+        let image = PhoneMessage::new(CUSTOMER, NUMBER, file);
+        assert_eq!(world.sandbox().phone_send(image).await.unwrap().status, 200);
+        world.settle().await;
+        let stored = world.subscriber.of("media.stored");
+        let id = stored[0].body["data"]["media"].as_str().unwrap().to_owned();
+        let item = world.get(&format!("/v1/media/{id}")).await;
+        assert_eq!(item.text("state"), "stored", "{provider:?}: {}", item.body);
+        let link = item.text("url").replace(&world.url, "");
+        assert_eq!(world.raw("", "GET", &link, "", None, &[]).await.status, 200, "{provider:?}");
+
         // A cold start on the next day: the window has closed.
         for hours in [22, 25] {
             let ahead = Millis::from_hours(hours);
@@ -72,7 +84,7 @@ async fn the_main_road_runs_through_the_deployed_binaries() {
         }
         assert_eq!(world.subscriber.of("window.expiring").len(), 1, "{provider:?}");
         assert_eq!(world.subscriber.of("window.expired").len(), 1, "{provider:?}");
-        assert_eq!(world.subscriber.of("message.received").len(), 1, "{provider:?}");
+        assert_eq!(world.subscriber.of("message.received").len(), 2, "{provider:?}");
         let refused = world.send_to(CUSTOMER, "Late").await;
         assert_eq!((refused.status, refused.code()), (409, "window_expired"), "{provider:?}");
     }

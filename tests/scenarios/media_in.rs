@@ -379,6 +379,22 @@ async fn f7_a_file_that_comes_by_the_other_road_is_fetched_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f7_every_file_of_a_post_of_many_is_fetched() {
+    let world = World::of(Provider::Meta).await;
+    let many: Vec<PhoneMessage> = (0..25)
+        .map(|n| {
+            let at_ms = Some(world.now().as_millis() - 1000 * (100 - n));
+            PhoneMessage { at_ms, ..image() }
+        })
+        .collect();
+    let answer = world.sandbox().post_meta_batch(many).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    world.settle().await;
+    assert_eq!(world.subscriber.of("media.stored").len(), 25);
+    assert_eq!(world.sandbox().files_read(), 25, "each once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f7_a_queue_that_cannot_be_reached_costs_time_and_no_file() {
     let world = World::start().await;
     let fault = transom_testkit::WireFault::Unreachable;

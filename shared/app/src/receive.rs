@@ -89,9 +89,8 @@ impl App {
                 events.extend(self.change_answered(account, place, message).await?);
             }
             self.publish(events).await?;
-            for file in stored.iter().filter_map(|(place, _)| place.file.as_ref()) {
-                self.enqueue_media(&file.id, &file.record).await;
-            }
+            let files = stored.iter().filter_map(|(place, _)| place.file.as_ref());
+            self.enqueue_expected(files).await;
             let ids = stored.iter().map(|(place, _)| &place.id);
             self.ask_once(&sender, &session, ids, now).await?;
             self.release_held(&session, now).await?;

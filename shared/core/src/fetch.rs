@@ -40,6 +40,16 @@ pub const FILE_BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// week; the third keeps them until they are deleted, and nobody waits longer than a week.
 pub const KEPT_FOR: Millis = Millis::from_hours(24 * 7);
 
+/// The longest that a file is taken to be kept, whatever is told: nobody tries for ever.
+pub const KEPT_FOR_MAX: Millis = Millis::from_hours(24 * 30);
+
+/// Until when a file can be fetched that became known at `received_at`.
+#[must_use]
+pub fn kept_until(told: Option<Timestamp>, received_at: Timestamp) -> Timestamp {
+    let last = received_at.plus(KEPT_FOR_MAX);
+    told.unwrap_or_else(|| received_at.plus(KEPT_FOR)).min(last)
+}
+
 /// How long a fetch may wait in its queue before the sweep puts it there once more.
 pub const FETCH_PATIENCE: Millis = Millis::from_seconds(900);
 

@@ -48,6 +48,23 @@ fn f7_the_providers_own_end_counts_to_the_millisecond() {
 }
 
 #[test]
+fn f7_nobody_tries_for_ever() {
+    let week = at(KEPT_FOR.get());
+    let month = at(KEPT_FOR_MAX.get());
+    for (told, until) in [
+        (None, week),
+        (Some(at(-5)), at(-5)),
+        (Some(at(5)), at(5)),
+        (Some(month.minus(Millis::new(1))), month.minus(Millis::new(1))),
+        (Some(month), month),
+        (Some(month.plus(Millis::new(1))), month),
+        (Some(at(i64::MAX)), month),
+    ] {
+        assert_eq!(super::kept_until(told, at(0)), until, "{told:?}");
+    }
+}
+
+#[test]
 fn m42_what_the_bytes_say_comes_before_what_was_declared() {
     let docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
     for (found, declared, kept) in [

@@ -3,7 +3,7 @@
 
 use crate::{App, AppError};
 use transom_core::content::Content;
-use transom_core::fetch::{FETCH_PATIENCE, KEPT_FOR, MediaState};
+use transom_core::fetch::{FETCH_PATIENCE, MediaState, kept_until};
 use transom_core::id::{MediaId, MessageId};
 use transom_core::time::Timestamp;
 use transom_store::{AccountRecord, MediaPut, MediaRecord, SenderRecord, Updated};
@@ -41,7 +41,7 @@ impl App {
             filename: media.filename.clone(),
             bytes: None,
             animated: None,
-            kept_until: media.kept_until.take().unwrap_or_else(|| now.plus(KEPT_FOR)),
+            kept_until: kept_until(media.kept_until.take(), now),
             received_at: now,
             round: 0,
             tries: 0,

@@ -29,8 +29,19 @@ impl App {
     /// Puts a media item into its queue. Failing is not an error: it is durable and due, and the
     /// sweep puts it there.
     pub(crate) async fn enqueue_media(&self, id: &MediaId, record: &MediaRecord) {
-        if let Err(error) = self.queues.send_media(&[entry(id, record)]).await {
-            tracing::warn!(outcome = "enqueue_failed", media = %id, %error, "the sweep will put it into its queue");
+        self.enqueue_entries(&[entry(id, record)]).await;
+    }
+
+    /// The same for the files of one customer's messages.
+    pub(crate) async fn enqueue_expected<'a>(&self, files: impl Iterator<Item = &'a Expected>) {
+        let entries: Vec<QueueEntry> = files.map(|file| entry(&file.id, &file.record)).collect();
+        self.enqueue_entries(&entries).await;
+    }
+
+    async fn enqueue_entries(&self, entries: &[QueueEntry]) {
+        if let Err(error) = self.queues.send_media(entries).await {
+            let files = entries.len();
+            tracing::warn!(outcome = "enqueue_failed", files, %error, "the sweep will put them into their queue");
         }
     }
 
