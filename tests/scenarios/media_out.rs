@@ -163,6 +163,9 @@ async fn m31_m49_every_kind_is_sent_as_each_provider_wants_it() {
             "body": "Hi {{1}}", "provider_ref": "HX11111111111111111111111111111111",
         });
         assert_eq!(world.put("/v1/accounts/tw/templates/made", made).await.status, 200);
+        let mut ready = transom_testkit::world::template_body();
+        ready["header"] = json!({ "type": "image" });
+        assert_eq!(world.put("/v1/accounts/tw/templates/order_ready", ready).await.status, 200);
         world.opt_in(transom_testkit::world::CUSTOMER).await;
         world.customer_writes("Hello").await;
         let fixtures = fixtures(provider);

@@ -22,18 +22,6 @@ async fn not_yet() -> Failure {
 
 fn set_up() -> Vec<Call> {
     vec![
-        post(
-            "/v1/accounts/{account}/templates/sync",
-            "Pull the provider's own templates",
-            ADMIN,
-            not_yet,
-        ),
-        post(
-            "/v1/accounts/{account}/templates/{name}/submit",
-            "Ask for a template's approval",
-            ADMIN,
-            not_yet,
-        ),
         get("/v1/audit", "Who changed what", ADMIN, not_yet),
         get("/v1/self-check", "Every check with its remedy", ADMIN, not_yet),
     ]

@@ -3,10 +3,10 @@
 use crate::house::House;
 use crate::sandbox::{GupshupAccount, MetaAccount, TemplateStatus, TwilioAccount};
 use anyhow::Result;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use transom_core::account::{AccountState, Provider, Sender};
 use transom_core::id::AccountId;
-use transom_core::template::{Template, TemplateStatus as Known};
+use transom_core::template::{Button, Place, Template, TemplateStatus as Known};
 use transom_wire::{Business, Credentials, Item, Webhook};
 
 impl House {
@@ -29,7 +29,7 @@ impl House {
             let credentials: Credentials = serde_json::from_slice(&plain)?;
             self.register_account(&id, &credentials);
             for template in operator.store.templates(&id, None).await? {
-                self.register_template(&credentials, &template);
+                self.register_template(&id, &credentials, &template);
             }
             known.insert(id, credentials);
         }
@@ -75,8 +75,36 @@ impl House {
         }
     }
 
-    fn register_template(&self, credentials: &Credentials, template: &Template) {
-        let count = template.placeholders().len();
+    fn register_template(
+        &self,
+        account: &AccountId,
+        credentials: &Credentials,
+        template: &Template,
+    ) {
+        match credentials {
+            Credentials::Twilio { account_sid, .. } => {
+                self.sandbox().note_twilio_template(account_sid, template);
+            }
+            Credentials::Meta { .. } => {
+                self.sandbox().note_meta_template(account.as_str(), template);
+            }
+            Credentials::Gupshup { app_name, .. } => {
+                self.sandbox().note_gupshup_template(app_name, template);
+            }
+        }
+        let slots = template.slots();
+        let otps = template.buttons.iter().filter(|button| matches!(button, Button::Otp { .. }));
+        let count = match credentials {
+            // One set of names for all parts.
+            Credentials::Twilio { .. } => {
+                slots.iter().map(|slot| slot.name.as_str()).collect::<BTreeSet<_>>().len()
+            }
+            // What fills a button is counted on its own.
+            Credentials::Meta { .. } => {
+                slots.iter().filter(|slot| !matches!(slot.place, Place::Button(_))).count()
+            }
+            Credentials::Gupshup { .. } => slots.len() + otps.count(),
+        };
         let status = sandbox_status(&template.status);
         match (credentials, &template.provider_ref) {
             (Credentials::Meta { .. }, _) => {
@@ -106,6 +134,9 @@ impl House {
             }
             Credentials::Gupshup { app_name, .. } => {
                 self.sandbox().register_gupshup_number(app_name, phone);
+                if let Some(id) = &sender.provider_id {
+                    self.sandbox().register_gupshup_app_id(app_name, id);
+                }
             }
         }
     }
@@ -183,6 +214,15 @@ fn sandbox_status(status: &Known) -> TemplateStatus {
         Known::Rejected => TemplateStatus::Rejected,
         Known::Paused => TemplateStatus::Paused,
         Known::Disabled => TemplateStatus::Disabled,
-        Known::Unsubmitted | Known::Unknown(_) => TemplateStatus::Unsubmitted,
+        Known::Unsubmitted
+        | Known::InAppeal
+        | Known::Flagged
+        | Known::Locked
+        | Known::Archived
+        | Known::PendingDeletion
+        | Known::Deleted
+        | Known::LimitExceeded
+        | Known::Unlisted
+        | Known::Unknown(_) => TemplateStatus::Unsubmitted,
     }
 }

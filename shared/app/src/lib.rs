@@ -19,6 +19,7 @@ mod hold;
 mod identity;
 pub mod limit;
 pub mod media;
+mod news;
 pub mod notify;
 mod nudge;
 pub mod objects;

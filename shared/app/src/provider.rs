@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use transom_core::account::Provider;
-use transom_wire::{Answer, ProviderRequest};
+use transom_wire::{Answer, ApiRequest, Method, ProviderRequest};
 
 /// How long a provider may take to answer. After this the outcome is unknown.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -13,6 +13,25 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// The most that is read of an answer; providers answer a send with a few hundred bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// The most that is read of a page of templates: a hundred of them, each a few thousand bytes.
+const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How a call of a management API ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// The provider answered.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The header of that name.
+        retry_after: Option<String>,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// It gave no answer that can be read; why, in a few words.
+    Lost(String),
+}
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +77,7 @@ impl ProviderClient {
                     .get("retry-after")
                     .and_then(|v| v.to_str().ok())
                     .map(str::to_owned);
-                match capped(response).await {
+                match capped(response, ANSWER_BYTES_MAX).await {
                     Some(body) => Called::Answered(transom_wire::classify(
                         provider,
                         status,
@@ -73,13 +92,44 @@ impl ProviderClient {
             Err(_) => unknown("connection_lost"),
         }
     }
+
+    /// Makes one call of a provider's management API, answered within a time and a size.
+    pub async fn ask(&self, request: ApiRequest) -> Asked {
+        let mut builder = match request.method {
+            Method::Get => self.0.get(&request.url),
+            Method::Post => self.0.post(&request.url).body(request.body),
+        };
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        let lost = |why: &str| Asked::Lost(why.to_owned());
+        match builder.send().await {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                let retry_after = response
+                    .headers()
+                    .get("retry-after")
+                    .and_then(|v| v.to_str().ok())
+                    .map(str::to_owned);
+                match capped(response, LIST_BYTES_MAX).await {
+                    Some(body) => Asked::Answered { status, retry_after, body },
+                    None => lost("its answer broke off, or was too large"),
+                }
+            }
+            Err(error) if error.is_connect() || error.is_builder() => {
+                lost("it could not be reached")
+            }
+            Err(error) if error.is_timeout() => lost("it did not answer in time"),
+            Err(_) => lost("the connection was lost"),
+        }
+    }
 }
 
-async fn capped(mut response: reqwest::Response) -> Option<Vec<u8>> {
+async fn capped(mut response: reqwest::Response, bytes_max: usize) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
         body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES_MAX {
+        if body.len() > bytes_max {
             return None;
         }
     }

@@ -22,6 +22,7 @@ pub struct AccountEventView {
     #[schema(example = "evt_…")]
     pub id: String,
     /// `unsupported`: this build does not act on it, or cannot read it. `unknown_sender`,
+    /// `unknown_template`: it tells of a template that is not here.
     /// `sender_deleted`, `integration_removed`, `account_deleted`: a customer's message to a number
     /// that may not receive. `unmatched_status`: no message of this account has this id.
     pub reason: String,
@@ -60,11 +61,22 @@ impl App {
     pub(crate) async fn keep_unsupported(
         &self,
         account: &AccountRecord,
+        event: (String, BTreeMap<String, String>),
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        self.keep_account_event(account, UNSUPPORTED, event, now).await
+    }
+
+    /// The same, for a reason of its own.
+    pub(crate) async fn keep_account_event(
+        &self,
+        account: &AccountRecord,
+        reason: &'static str,
         (kind, raw): (String, BTreeMap<String, String>),
         now: Timestamp,
     ) -> Result<(), AppError> {
-        tracing::info!(outcome = "kept_by_name", account = %account.account.id, kind, "webhook item");
-        let reason = UNSUPPORTED.to_owned();
+        tracing::info!(outcome = "kept_by_name", account = %account.account.id, reason, kind, "webhook item");
+        let reason = reason.to_owned();
         let mut it = Unattached { reason, kind, provider_message_id: None, raw, at: now };
         let id = &account.account.id;
         match self.store.put_unattached(id, &it).await {

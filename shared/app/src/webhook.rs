@@ -151,6 +151,7 @@ impl App {
         let mut consents = Vec::new();
         let mut limits = Vec::new();
         let mut others = BTreeSet::new();
+        let mut tells = Vec::new();
         for item in items {
             match item {
                 Item::Message(inbound) => {
@@ -161,6 +162,7 @@ impl App {
                 Item::Status(update) => statuses.push(update),
                 Item::Consent(told) => consents.push(*told),
                 Item::Limit(told) => limits.push(*told),
+                Item::Tells(told) => tells.push(*told),
                 // Of two that are the same in all that is kept, one is written.
                 Item::Other { kind, raw } => {
                     others.insert((kind, raw));
@@ -188,12 +190,17 @@ impl App {
             facts.push(self.in_time(began, self.record_status(account, update, now)));
         }
         let facts = all_of(facts).await;
+        let mut news = Vec::with_capacity(tells.len());
+        for told in tells {
+            news.push(self.in_time(began, self.take_news(account, told, now)));
+        }
+        let news = all_of(news).await;
         let mut kept = Vec::with_capacity(others.len());
         for other in others {
             kept.push(self.in_time(began, self.keep_unsupported(account, other, now)));
         }
         let kept = all_of(kept).await;
-        messages.and(words).and(changes).and(facts).and(kept)
+        messages.and(words).and(changes).and(facts).and(news).and(kept)
     }
 
     /// In a provider's sandbox a tester names the app that he writes to (M85): the keyword is taken

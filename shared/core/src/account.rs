@@ -3,6 +3,7 @@
 use crate::agent_limit::AgentLimits;
 use crate::id::{AccountId, BrandId, PortfolioId, SenderId};
 use crate::identity::Phone;
+use crate::news::Restriction;
 use crate::profile::{Profile, ProfileChanges};
 use crate::template::Category;
 use crate::time::Timestamp;
@@ -82,6 +83,9 @@ pub struct Account {
     /// Whether it is the provider's sandbox: texts alone (M84).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sandbox: bool,
+    /// What its provider does not let it do; told beside the account, and not stored with it.
+    #[serde(skip)]
+    pub restriction: Option<Restriction>,
 }
 
 impl Account {

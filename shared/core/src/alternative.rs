@@ -90,7 +90,7 @@ fn example(template: &Template) -> TemplateUse {
     TemplateUse {
         name: template.name.clone(),
         language: Some(template.language.clone()),
-        variables: template.placeholders().into_iter().map(|name| (name, "…".to_owned())).collect(),
+        variables: template.slots().into_iter().map(|slot| (slot.key, "…".to_owned())).collect(),
         header: None,
     }
 }

@@ -7,7 +7,8 @@ use crate::consent::{Consent, OptIn};
 use crate::content::{Content, TemplateUse};
 use crate::id::BrandId;
 use crate::identity::User;
-use crate::template::{Template, TemplateStatus};
+use crate::profile::Profile;
+use crate::template::{Template, TemplateKind, TemplateStatus};
 use crate::time::Timestamp;
 use crate::wallet::Wallet;
 use crate::window::{Channel, Window};
@@ -149,7 +150,9 @@ fn road_blocked(facts: &Facts<'_>, begins: bool) -> Vec<Code> {
     if facts.sender.deleted_at.is_some() {
         found.push(Code::Interrupted);
     }
-    if begins && facts.sender.restricted_until.is_some_and(|until| facts.now < until) {
+    let own = begins && facts.sender.restricted_until.is_some_and(|until| facts.now < until);
+    let accounts = facts.account.restriction.filter(|it| it.holds(facts.now));
+    if own || accounts.is_some_and(|it| begins || it.replies_too) {
         found.push(Code::SenderRestricted);
     }
     found.extend(brand_blocked(facts));
@@ -179,6 +182,12 @@ fn content_misfit(facts: &Facts<'_>, content: &Content) -> Vec<(Code, Option<Str
             Some("a sender cannot write to its own number".to_owned()),
         ));
     }
+    if let Some(template) = facts.template.filter(|_| profile.can_send(content)) {
+        found.extend(
+            kind_misfit(&profile, template, content)
+                .map(|detail| (Code::ContentUnsupported, Some(detail))),
+        );
+    }
     let misfit = profile.misfit(content);
     // A file that cannot be had, or that is refused anyway and was not asked for, has no type that
     // anybody knows; saying so too helps nobody.
@@ -189,6 +198,26 @@ fn content_misfit(facts: &Facts<'_>, content: &Content) -> Vec<(Code, Option<Str
     let file = facts.file.filter(|_| sendable).cloned();
     found.extend(file.into_iter().chain(misfit).map(|(code, detail)| (code, Some(detail))));
     found
+}
+
+/// Why this provider does not send the template, whatever its state: its kind, or its file (M69,
+/// D3).
+fn kind_misfit(profile: &Profile, template: &Template, content: &Content) -> Option<String> {
+    let (name, provider) = (&template.name, profile.name);
+    match &template.kind {
+        TemplateKind::Other(kind) => {
+            Some(format!("`{name}` is of the kind `{kind}`, which is not sent through {provider}"))
+        }
+        // A file that the message brings is checked with its own type and size.
+        TemplateKind::Text
+        | TemplateKind::Media
+        | TemplateKind::Catalog
+        | TemplateKind::Authentication => {
+            let own_file = template.file().is_some() && content.media().is_none();
+            (own_file && !profile.template_media)
+                .then(|| format!("{provider} takes no file in a template's header"))
+        }
+    }
 }
 
 /// Consent, then the template itself: a template to a user without consent is refused also
@@ -216,7 +245,7 @@ fn template_misfit(
         let detail = format!("`{}` is {}", template.name, template.status.as_str());
         found.push((Code::TemplateNotApproved, Some(detail)));
     }
-    if let Some(misfit) = template.variables_misfit(&used.variables) {
+    if let Some(misfit) = template.variables_misfit(used) {
         found.push((Code::TemplateVariables, Some(misfit)));
     }
     if !facts.account.template_categories.contains(&template.category) {

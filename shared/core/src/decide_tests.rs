@@ -41,6 +41,7 @@ fn case() -> Case {
             template_categories: Category::ALL.into_iter().collect(),
             profile: None,
             sandbox: false,
+            restriction: None,
         },
         sender: Sender {
             id: SenderId::parse("support").unwrap(),
@@ -67,12 +68,9 @@ fn case() -> Case {
         consent: Consent::new(OptIn::In, Timestamp::ZERO, None),
         window: Some(opened_at(0)),
         template: Some(Template {
-            name: "order".into(),
-            language: "en".into(),
-            category: Category::Utility,
             status: TemplateStatus::Approved,
-            body: "Order {{1}} is ready.".into(),
             provider_ref: Some("HX1".into()),
+            ..Template::new("order", "en", Category::Utility, "Order {{1}} is ready.")
         }),
         file: None,
         wallet: Wallet::Funded,

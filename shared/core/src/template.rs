@@ -1,7 +1,16 @@
-//! Message templates (M51-M70).
+//! Message templates (M51-M70): what a template is, and whether it may be sent.
 
+mod check;
+mod definition;
+mod variables;
+
+pub use check::check;
+pub use definition::{Button, CodeButton, Header, HeaderFile, TemplateKind};
+pub use variables::{Place, Slot};
+
+use crate::time::Timestamp;
+use crate::told::Told;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What a template is for (M23, D2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,9 +27,33 @@ pub enum Category {
 impl Category {
     /// Every category there is.
     pub const ALL: [Self; 3] = [Self::Marketing, Self::Utility, Self::Authentication];
+
+    /// The category as callers write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Marketing => "marketing",
+            Self::Utility => "utility",
+            Self::Authentication => "authentication",
+        }
+    }
+
+    /// Reads a category.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|category| category.as_str() == text)
+    }
+
+    /// A word on the category at this instant.
+    #[must_use]
+    pub fn told(self, at: Timestamp) -> Told {
+        Told::new(at, 0, self.as_str(), None)
+    }
 }
 
 /// Whether a template may be sent. Only `approved` may (M51, F10).
+///
+/// These are the states that some provider documents; `wire` maps each provider's words to them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum TemplateStatus {
@@ -36,11 +69,51 @@ pub enum TemplateStatus {
     Paused,
     /// Disabled by WhatsApp.
     Disabled,
+    /// Refused or stopped, and appealed against.
+    InAppeal,
+    /// Told by WhatsApp to be at risk for what its readers say.
+    Flagged,
+    /// Locked: it cannot be changed.
+    Locked,
+    /// Put aside.
+    Archived,
+    /// About to be deleted.
+    PendingDeletion,
+    /// Deleted at the provider.
+    Deleted,
+    /// Not taken, because the account has as many templates as it may.
+    LimitExceeded,
+    /// The provider's list does not hold it any more.
+    Unlisted,
     /// A state that this build does not know: visible, and never taken for approved.
     Unknown(String),
 }
 
 impl TemplateStatus {
+    /// Every state that has a name here.
+    pub const NAMED: [Self; 14] = [
+        Self::Unsubmitted,
+        Self::Pending,
+        Self::Approved,
+        Self::Rejected,
+        Self::Paused,
+        Self::Disabled,
+        Self::InAppeal,
+        Self::Flagged,
+        Self::Locked,
+        Self::Archived,
+        Self::PendingDeletion,
+        Self::Deleted,
+        Self::LimitExceeded,
+        Self::Unlisted,
+    ];
+
+    /// A word on the state at this instant: of two of one instant, `approved` gives way.
+    #[must_use]
+    pub fn told(&self, at: Timestamp, reason: Option<&str>) -> Told {
+        Told::new(at, u8::from(*self != Self::Approved), self.as_str(), reason)
+    }
+
     /// The state as callers read it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -51,6 +124,14 @@ impl TemplateStatus {
             Self::Rejected => "rejected",
             Self::Paused => "paused",
             Self::Disabled => "disabled",
+            Self::InAppeal => "in_appeal",
+            Self::Flagged => "flagged",
+            Self::Locked => "locked",
+            Self::Archived => "archived",
+            Self::PendingDeletion => "pending_deletion",
+            Self::Deleted => "deleted",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::Unlisted => "unlisted",
             Self::Unknown(text) => text,
         }
     }
@@ -58,14 +139,12 @@ impl TemplateStatus {
 
 impl From<String> for TemplateStatus {
     fn from(text: String) -> Self {
-        match text.as_str() {
-            "unsubmitted" => Self::Unsubmitted,
-            "pending" | "received" => Self::Pending,
-            "approved" => Self::Approved,
-            "rejected" => Self::Rejected,
-            "paused" => Self::Paused,
-            "disabled" => Self::Disabled,
-            _ => Self::Unknown(text),
+        let named = Self::NAMED.into_iter().find(|status| status.as_str() == text);
+        match named {
+            Some(status) => status,
+            // Twilio's word for what it has handed in.
+            None if text == "received" => Self::Pending,
+            None => Self::Unknown(text),
         }
     }
 }
@@ -89,66 +168,102 @@ pub struct Template {
     pub status: TemplateStatus,
     /// Its text, with placeholders such as `{{1}}` or `{{name}}`.
     pub body: String,
+    /// What stands above the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<Header>,
+    /// A small line below the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footer: Option<String>,
+    /// What the customer can tap, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Button>,
+    /// What kind of template it is.
+    #[serde(default, skip_serializing_if = "TemplateKind::is_text")]
+    pub kind: TemplateKind,
     /// The provider's own reference: Twilio's `HX…`, Gupshup's or Meta's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_ref: Option<String>,
+    /// What WhatsApp says of its quality, as it says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
+    /// Why it is in its state, where the provider tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A word on a template's quality: of two of one instant, the worse one.
+#[must_use]
+pub fn quality_told(word: &str, at: Timestamp) -> Told {
+    let word = word.to_ascii_lowercase();
+    let caution = match word.as_str() {
+        "green" | "high" => 0,
+        "unknown" => 1,
+        "yellow" | "medium" => 2,
+        _ => 3,
+    };
+    Told::new(at, caution, &word, None)
 }
 
 impl Template {
-    /// The names of the placeholders in the body.
+    /// A template of a text alone, which nobody has approved.
     #[must_use]
-    pub fn placeholders(&self) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        let mut rest = self.body.as_str();
-        while let Some((_, after)) = rest.split_once("{{") {
-            let Some((name, tail)) = after.split_once("}}") else {
-                break;
-            };
-            names.insert(name.trim().to_owned());
-            rest = tail;
+    pub fn new(name: &str, language: &str, category: Category, body: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            language: language.to_owned(),
+            category,
+            status: TemplateStatus::Unsubmitted,
+            body: body.to_owned(),
+            header: None,
+            footer: None,
+            buttons: Vec::new(),
+            kind: TemplateKind::Text,
+            provider_ref: None,
+            quality: None,
+            reason: None,
         }
-        names
     }
 
-    /// What does not fit between the body's placeholders and `variables`; `None` when all does.
-    #[must_use]
-    pub fn variables_misfit(&self, variables: &BTreeMap<String, String>) -> Option<String> {
-        let wanted = self.placeholders();
-        let missing: Vec<&str> =
-            wanted.iter().filter(|n| !variables.contains_key(*n)).map(String::as_str).collect();
-        let extra: Vec<&str> =
-            variables.keys().filter(|n| !wanted.contains(*n)).map(String::as_str).collect();
-        let empty: Vec<&str> = variables
-            .iter()
-            .filter(|(_, v)| v.trim().is_empty())
-            .map(|(n, _)| n.as_str())
-            .collect();
-        let mut parts = Vec::new();
-        for (what, names) in [("missing", missing), ("unknown", extra), ("empty", empty)] {
-            if !names.is_empty() {
-                parts.push(format!("{what}: {}", names.join(", ")));
+    /// Takes over what no provider tells: where a header's file comes from, and what a tap brings
+    /// back.
+    pub fn keep_what_is_ours(&mut self, known: &Self) {
+        let theirs = self.header.as_ref().and_then(Header::file_kind);
+        let ours = known.header.as_ref().and_then(Header::file_kind);
+        if theirs.is_some() && theirs == ours && self.file() == Some(&HeaderFile::default()) {
+            self.header.clone_from(&known.header);
+        }
+        if self.buttons.len() == known.buttons.len() {
+            for (button, known) in self.buttons.iter_mut().zip(&known.buttons) {
+                button.keep_what_is_ours(known);
             }
         }
-        (!parts.is_empty()).then(|| parts.join("; "))
+        if self.provider_ref.is_none() {
+            self.provider_ref.clone_from(&known.provider_ref);
+        }
     }
 
-    /// The body with `variables` filled in.
+    /// The kind that its parts make it.
     #[must_use]
-    pub fn filled(&self, variables: &BTreeMap<String, String>) -> String {
-        let mut text = String::with_capacity(self.body.len());
-        let mut rest = self.body.as_str();
-        while let Some((before, after)) = rest.split_once("{{") {
-            text.push_str(before);
-            let Some((name, tail)) = after.split_once("}}") else {
-                text.push_str("{{");
-                rest = after;
-                continue;
-            };
-            text.push_str(variables.get(name.trim()).map_or("", String::as_str));
-            rest = tail;
+    pub fn kind_of_parts(&self) -> TemplateKind {
+        let has = |kind: &str| self.buttons.iter().any(|button| button.kind() == kind);
+        if has("otp") {
+            TemplateKind::Authentication
+        } else if has("catalog") {
+            TemplateKind::Catalog
+        } else if self.file().is_some() {
+            TemplateKind::Media
+        } else {
+            TemplateKind::Text
         }
-        text.push_str(rest);
-        text
+    }
+
+    /// The file of its header, where its header is one.
+    #[must_use]
+    pub const fn file(&self) -> Option<&HeaderFile> {
+        match &self.header {
+            Some(Header::Image(file) | Header::Video(file) | Header::Document(file)) => Some(file),
+            Some(Header::Text { .. }) | None => None,
+        }
     }
 }
 
@@ -156,35 +271,18 @@ impl Template {
 mod tests {
     use super::*;
 
-    fn template(body: &str) -> Template {
-        Template {
-            name: "order".into(),
-            language: "en".into(),
-            category: Category::Utility,
-            status: TemplateStatus::Approved,
-            body: body.into(),
-            provider_ref: None,
-        }
-    }
-
-    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-    }
-
     #[test]
-    fn misfits_are_named() {
-        let t = template("Hi {{1}}, order {{2}}.");
-        assert_eq!(t.variables_misfit(&variables(&[("1", "A"), ("2", "B")])), None);
-        let misfit = t.variables_misfit(&variables(&[("1", ""), ("x", "B")])).unwrap();
-        assert_eq!(misfit, "missing: 2; unknown: x; empty: 1");
-        assert_eq!(t.filled(&variables(&[("1", "A"), ("2", "B")])), "Hi A, order B.");
-        assert_eq!(template("{{ broken").filled(&BTreeMap::new()), "{{ broken");
-    }
-
-    #[test]
-    fn m51_an_unknown_state_is_visible_and_never_approved() {
-        let status = TemplateStatus::from("in_appeal".to_owned());
-        assert_eq!(status.as_str(), "in_appeal");
+    fn m51_f10_an_unknown_state_is_visible_and_never_approved() {
+        let status = TemplateStatus::from("reviewed_twice".to_owned());
+        assert_eq!(status.as_str(), "reviewed_twice");
         assert_ne!(status, TemplateStatus::Approved);
+    }
+
+    #[test]
+    fn every_named_state_reads_back() {
+        for status in TemplateStatus::NAMED {
+            assert_eq!(TemplateStatus::from(status.as_str().to_owned()), status);
+        }
+        assert_eq!(TemplateStatus::from("received".to_owned()), TemplateStatus::Pending);
     }
 }

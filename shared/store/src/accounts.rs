@@ -4,8 +4,8 @@
 //! (`LIST#<KIND>`), so that no partition carries all reads of a kind and lists need no index.
 
 use crate::item::{Conditional, Expression, Item, decode, encode_value, n, s, text_of};
-use crate::{Sealed, Store, StoreError, Updated};
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use crate::{Health, Sealed, Store, StoreError, Updated};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -19,7 +19,6 @@ use transom_core::limit::LimitChange;
 use transom_core::onboarding::Onboarding;
 use transom_core::plan::HoldPolicy;
 use transom_core::prompt::OptInPrompt;
-use transom_core::template::Template;
 use transom_core::time::{Millis, Timestamp};
 
 /// An account with its sealed credentials.
@@ -50,6 +49,9 @@ pub struct AccountRecord {
     pub balance_cleared_at: Option<Timestamp>,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// What its provider told of its standing: kept beside it, and not changed with it.
+    #[serde(skip)]
+    pub health: Health,
 }
 
 impl AccountRecord {
@@ -87,6 +89,9 @@ pub struct SenderRecord {
     pub limit_changed: Option<LimitChange>,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// What its provider told of its standing: kept beside it, and not changed with it.
+    #[serde(skip)]
+    pub health: Health,
 }
 
 /// A portfolio with the latest word on its limit.
@@ -197,7 +202,8 @@ pub struct SubscriptionRecord {
     pub updated_at: Timestamp,
 }
 
-const SELF: &str = ".";
+/// The sort key of a thing's own item.
+pub(crate) const SELF: &str = ".";
 
 /// Stands for every name that the provider may give to an account's number.
 const ANY_PROVIDER_ID: &str = "*";
@@ -211,8 +217,14 @@ struct Kind {
     what: &'static str,
 }
 
-const ACCOUNT: Kind = Kind { prefix: "ACCOUNT", what: "account" };
-const SENDER: Kind = Kind { prefix: "SENDER", what: "sender" };
+/// What the partition of an account begins with.
+pub(crate) const ACCOUNT_PREFIX: &str = "ACCOUNT";
+
+const ACCOUNT: Kind = Kind { prefix: ACCOUNT_PREFIX, what: "account" };
+/// What the partition of a sender begins with.
+pub(crate) const SENDER_PREFIX: &str = "SENDER";
+
+const SENDER: Kind = Kind { prefix: SENDER_PREFIX, what: "sender" };
 const BRAND: Kind = Kind { prefix: "BRAND", what: "brand" };
 const PORTFOLIO: Kind = Kind { prefix: "PORTFOLIO", what: "portfolio" };
 const KEY: Kind = Kind { prefix: "KEY", what: "key" };
@@ -224,9 +236,22 @@ impl Store {
         kind: &Kind,
         id: &str,
     ) -> Result<Option<T>, StoreError> {
+        let found = self.read_beside(kind, id).await?;
+        Ok(found.map(|(thing, _)| thing))
+    }
+
+    /// A thing, and what was told of its standing.
+    async fn read_beside<T: DeserializeOwned>(
+        &self,
+        kind: &Kind,
+        id: &str,
+    ) -> Result<Option<(T, Health)>, StoreError> {
         let pk = format!("{}#{id}", kind.prefix);
-        let item = self.get(&self.tables.accounts, &pk, SELF).await?;
-        item.map(|item| read_doc(kind.what, item)).transpose()
+        let Some(item) = self.get(&self.tables.accounts, &pk, SELF).await? else {
+            return Ok(None);
+        };
+        let health = Health::of(&item);
+        Ok(Some((read_doc(kind.what, item)?, health)))
     }
 
     async fn write_thing<T: Serialize>(
@@ -236,7 +261,7 @@ impl Store {
         value: &T,
         more: Vec<TransactWriteItem>,
     ) -> Result<Updated, StoreError> {
-        let thing = self.doc_put(&format!("{}#{id}", kind.prefix), SELF, kind.what, value)?;
+        let thing = self.doc_set(&format!("{}#{id}", kind.prefix), kind.what, value)?;
         let entry = Put::builder()
             .table_name(&self.tables.accounts)
             .item("pk", s(format!("LIST#{}", kind.prefix)))
@@ -244,7 +269,7 @@ impl Store {
             .build()
             .map_err(|e| StoreError::corrupt(kind.what, e))?;
         let mut items = vec![
-            TransactWriteItem::builder().put(thing).build(),
+            TransactWriteItem::builder().update(thing).build(),
             TransactWriteItem::builder().put(entry).build(),
         ];
         items.extend(more);
@@ -268,30 +293,36 @@ impl Store {
         self.write_together(items).await.map(|_| ())
     }
 
-    fn doc_put<T: Serialize>(
+    /// Sets what a thing is, and leaves what was told of its standing.
+    fn doc_set<T: Serialize>(
         &self,
         pk: &str,
-        sk: &str,
         what: &'static str,
         value: &T,
-    ) -> Result<Put, StoreError> {
-        Put::builder()
+    ) -> Result<Update, StoreError> {
+        Update::builder()
             .table_name(&self.tables.accounts)
-            .item("pk", s(pk))
-            .item("sk", s(sk))
-            .item("doc", encode_value(what, value)?)
+            .key("pk", s(pk))
+            .key("sk", s(SELF))
+            .update_expression("SET doc = :doc")
+            .expression_attribute_values(":doc", encode_value(what, value)?)
             .build()
             .map_err(|e| StoreError::corrupt(what, e))
     }
 
     async fn list_things<T: DeserializeOwned>(&self, kind: &Kind) -> Result<Vec<T>, StoreError> {
+        Ok(self.list_beside(kind).await?.into_iter().map(|(thing, _)| thing).collect())
+    }
+
+    async fn list_beside<T: DeserializeOwned>(
+        &self,
+        kind: &Kind,
+    ) -> Result<Vec<(T, Health)>, StoreError> {
         let entries = self.all(&self.tables.accounts, &format!("LIST#{}", kind.prefix), "").await?;
         let mut things = Vec::with_capacity(entries.len());
         for entry in entries {
             let Some(id) = text_of(&entry, "sk") else { continue };
-            if let Some(thing) = self.read_thing(kind, id).await? {
-                things.push(thing);
-            }
+            things.extend(self.read_beside(kind, id).await?);
         }
         Ok(things)
     }
@@ -301,7 +332,7 @@ impl Store {
     /// # Errors
     /// When the table cannot be reached.
     pub async fn account(&self, id: &AccountId) -> Result<Option<AccountRecord>, StoreError> {
-        self.read_thing(&ACCOUNT, id.as_str()).await
+        Ok(self.read_beside(&ACCOUNT, id.as_str()).await?.map(account_with))
     }
 
     /// Stores an account.
@@ -349,7 +380,7 @@ impl Store {
     /// # Errors
     /// When the table cannot be reached.
     pub async fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
-        self.list_things(&ACCOUNT).await
+        Ok(self.list_beside(&ACCOUNT).await?.into_iter().map(account_with).collect())
     }
 
     /// Reads a sender; a deleted one is still there, as a tombstone.
@@ -357,7 +388,7 @@ impl Store {
     /// # Errors
     /// When the table cannot be reached.
     pub async fn sender(&self, id: &SenderId) -> Result<Option<SenderRecord>, StoreError> {
-        self.read_thing(&SENDER, id.as_str()).await
+        Ok(self.read_beside(&SENDER, id.as_str()).await?.map(sender_with))
     }
 
     /// Which sender a business number belongs to.
@@ -435,7 +466,7 @@ impl Store {
     /// # Errors
     /// When the table cannot be reached.
     pub async fn senders(&self) -> Result<Vec<SenderRecord>, StoreError> {
-        self.list_things(&SENDER).await
+        Ok(self.list_beside(&SENDER).await?.into_iter().map(sender_with).collect())
     }
 
     /// Reads a brand; a deleted one is still there, as a tombstone.
@@ -542,58 +573,6 @@ impl Store {
         }
     }
 
-    /// The templates of an account; those of one name when `name` is given.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn templates(
-        &self,
-        account: &AccountId,
-        name: Option<&str>,
-    ) -> Result<Vec<Template>, StoreError> {
-        let pk = format!("{}#{account}", ACCOUNT.prefix);
-        let prefix = name.map_or_else(|| "T#".to_owned(), |name| format!("T#{name}#"));
-        let items = self.all(&self.tables.accounts, &pk, &prefix).await?;
-        items.into_iter().map(|item| read_doc("template", item)).collect()
-    }
-
-    /// The template of this name and language; without a language the account's only one.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn template(
-        &self,
-        account: &AccountId,
-        name: &str,
-        language: Option<&str>,
-    ) -> Result<Option<Template>, StoreError> {
-        if let Some(language) = language {
-            let pk = format!("{}#{account}", ACCOUNT.prefix);
-            let item =
-                self.get(&self.tables.accounts, &pk, &format!("T#{name}#{language}")).await?;
-            return item.map(|item| read_doc("template", item)).transpose();
-        }
-        let mut found = self.templates(account, Some(name)).await?;
-        Ok(if found.len() == 1 { found.pop() } else { None })
-    }
-
-    /// Stores a template.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn put_template(
-        &self,
-        account: &AccountId,
-        template: &Template,
-    ) -> Result<(), StoreError> {
-        let item = Item::from([
-            ("pk".to_owned(), s(format!("{}#{account}", ACCOUNT.prefix))),
-            ("sk".to_owned(), s(format!("T#{}#{}", template.name, template.language))),
-            ("doc".to_owned(), encode_value("template", template)?),
-        ]);
-        self.put(&self.tables.accounts, item, Expression::default()).await.map(|_| ())
-    }
-
     /// Reads an API key by its id.
     ///
     /// # Errors
@@ -660,6 +639,18 @@ impl Store {
     pub async fn subscriptions(&self) -> Result<Vec<SubscriptionRecord>, StoreError> {
         self.list_things(&SUBSCRIPTION).await
     }
+}
+
+/// An account with what was told of its standing, which the rules see too.
+fn account_with((mut record, health): (AccountRecord, Health)) -> AccountRecord {
+    record.account.restriction = health.restricted();
+    record.health = health;
+    record
+}
+
+fn sender_with((mut record, health): (SenderRecord, Health)) -> SenderRecord {
+    record.health = health;
+    record
 }
 
 pub(crate) fn read_doc<T: DeserializeOwned>(

@@ -16,10 +16,16 @@ mod file;
 pub mod gupshup;
 mod json;
 pub mod meta;
+mod templates;
 mod tier;
 pub mod twilio;
 mod vcard;
 
+pub use templates::{
+    ApiAnswer, ApiRequest, Declined, Method, Submission, TemplatePage, ask_template_owner,
+    list_templates, read_submission, read_template_owner, read_templates, submit_template,
+    template_name, template_owner,
+};
 pub use vcard::{read_vcard, vcard};
 
 pub use credentials::{Unfit, read_credentials};
@@ -34,6 +40,7 @@ use transom_core::content::Content;
 use transom_core::id::MessageId;
 use transom_core::identity::{Phone, User};
 use transom_core::message::FactKind;
+use transom_core::news::News;
 use transom_core::template::Template;
 use transom_core::time::{Millis, Timestamp};
 
@@ -147,6 +154,8 @@ pub enum Item {
     Consent(Box<ConsentUpdate>),
     /// A messaging limit as the provider has set it.
     Limit(Box<LimitUpdate>),
+    /// Something that the house acts on, of a template, a number or the account.
+    Tells(Box<Tells>),
     /// What belongs to no message of a conversation: an event of the account, or what cannot be
     /// read. Kept by its name and fields (F6).
     Other {
@@ -155,6 +164,21 @@ pub enum Item {
         /// Its fields, as far as they may be kept.
         raw: BTreeMap<String, String>,
     },
+}
+
+/// Something that a provider tells of a template, a number or the account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tells {
+    /// What.
+    pub news: News,
+    /// The number that it is about, where one is named.
+    pub business: Option<Business>,
+    /// When it happened, where told. A time in whole seconds counts to the end of its second.
+    pub at: Option<Timestamp>,
+    /// What the provider calls it: it is kept by this where nothing here is meant.
+    pub kind: String,
+    /// Its fields, as far as they may be kept.
+    pub raw: BTreeMap<String, String>,
 }
 
 /// Which of the business's numbers a payload is about.

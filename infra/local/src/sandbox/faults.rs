@@ -55,6 +55,13 @@ impl Faults {
     }
 }
 
+impl Faults {
+    /// The fault that was ordered for this name and no other, if any.
+    pub(super) fn take_own(&mut self, name: &str) -> Option<Fault> {
+        self.queues.get_mut(&Some(name.to_owned())).and_then(VecDeque::pop_front)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

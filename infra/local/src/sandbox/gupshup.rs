@@ -14,6 +14,7 @@ mod inbound;
 mod media;
 mod named;
 mod send;
+mod templates;
 
 use std::collections::BTreeSet;
 
@@ -44,5 +45,6 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/wa/api/v1/template/msg", post(send::template))
         .route("/wa/media/{media_id}", get(media::stored))
         .route("/sm/api/wamedia/{app_name}/{media_id}", get(media::by_id))
+        .route("/wa/app/{app_id}/template", get(templates::list).post(templates::create))
         .with_state(sandbox)
 }

@@ -15,6 +15,7 @@ mod request;
 mod send;
 mod sign;
 mod status;
+mod templates;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -55,6 +56,10 @@ impl Sandbox {
 pub(super) fn router(sandbox: Sandbox) -> Router {
     Router::new()
         .route("/{version}/{phone_number_id}/messages", post(send::create))
+        .route(
+            "/{version}/{waba_id}/message_templates",
+            get(templates::list).post(templates::create),
+        )
         .route("/{version}/{media_id}", get(media::describe))
         .route("/attachments/{media_id}", get(media::attachment))
         .with_state(sandbox)

@@ -26,6 +26,7 @@ mod provider;
 mod rates;
 mod reports;
 mod sent;
+mod shelf;
 mod threads;
 mod twilio;
 mod webhooks;
@@ -163,6 +164,7 @@ struct State {
     twilio: twilio::TwilioState,
     meta: meta::MetaState,
     gupshup: gupshup::GupshupState,
+    shelves: shelf::Shelves,
 }
 
 impl Sandbox {
@@ -185,6 +187,7 @@ impl Sandbox {
             twilio: twilio::TwilioState::default(),
             meta: meta::MetaState::default(),
             gupshup: gupshup::GupshupState::default(),
+            shelves: shelf::Shelves::default(),
         };
         Self {
             inner: Arc::new(Inner {

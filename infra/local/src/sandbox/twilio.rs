@@ -15,6 +15,7 @@ mod reply;
 mod send;
 mod sign;
 mod status;
+mod templates;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -47,5 +48,8 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
             get(media::redirect).delete(media::delete),
         )
         .route("/storage/{media_sid}", get(media::stored))
+        .route("/v1/ContentAndApprovals", get(templates::list))
+        .route("/v1/Content", post(templates::create))
+        .route("/v1/Content/{sid}/ApprovalRequests/whatsapp", post(templates::approve))
         .with_state(sandbox)
 }

@@ -1,5 +1,6 @@
 //! Accounts: one set of credentials at one provider (M137, M138, D1).
 
+use super::standing::Standing;
 use super::{ROUNDS_MAX, contended, name};
 use crate::event::Event;
 use crate::view::List;
@@ -87,8 +88,23 @@ pub struct AccountView {
     pub prices: String,
     /// Whether it is the provider's sandbox.
     pub sandbox: bool,
+    /// What its provider says of its standing.
+    pub health: AccountHealthView,
     /// When it was last changed.
     pub updated_at: String,
+}
+
+/// What the provider says of an account; `null` where it has said nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AccountHealthView {
+    /// Whether the business behind it is verified, as the provider says it.
+    pub verification: Option<String>,
+    /// `begins`: nothing may be begun; `all`: nothing may be sent; `null`: no restriction.
+    pub restricted: Option<&'static str>,
+    /// Until when, where the provider says so.
+    pub restricted_until: Option<String>,
+    /// What follows from it, in sentences.
+    pub effects: Vec<&'static str>,
 }
 
 /// What `DELETE` means.
@@ -100,9 +116,13 @@ pub enum Removal {
     Deleted,
 }
 
-impl From<&AccountRecord> for AccountView {
-    fn from(record: &AccountRecord) -> Self {
+impl AccountView {
+    /// The account as it stands at an instant.
+    #[must_use]
+    pub fn at(record: &AccountRecord, now: Timestamp) -> Self {
         let account = &record.account;
+        let restriction = account.restriction.filter(|it| it.holds(now));
+        let standing = Standing { restriction, ..Standing::of_account(&record.health) };
         Self {
             id: account.id.to_string(),
             provider: account.provider,
@@ -113,6 +133,12 @@ impl From<&AccountRecord> for AccountView {
             profile: account.profile.clone(),
             prices: record.price_list().to_string(),
             sandbox: account.sandbox,
+            health: AccountHealthView {
+                verification: record.health.verification.as_ref().map(|v| v.word().to_owned()),
+                restricted: restriction.map(|it| if it.replies_too { "all" } else { "begins" }),
+                restricted_until: restriction.and_then(|it| it.until).map(Timestamp::rfc3339),
+                effects: standing.effects(),
+            },
             updated_at: record.updated_at.rfc3339(),
         }
     }
@@ -152,6 +178,7 @@ impl App {
             template_categories: body.template_categories.clone().unwrap_or_else(all),
             profile: body.profile.clone(),
             sandbox: body.sandbox.unwrap_or(false),
+            restriction: known.as_ref().and_then(|known| known.account.restriction),
             id,
         };
         let credentials = self.seal_credentials(&account, body, known.as_ref())?;
@@ -167,6 +194,7 @@ impl App {
             balance_cleared_at: known.as_ref().and_then(|k| k.balance_cleared_at),
             balance_refused_by: known.as_ref().and_then(|k| k.balance_refused_by.clone()),
             updated_at: now,
+            health: known.map(|known| known.health).unwrap_or_default(),
         };
         if self.store.put_account(&record).await? == Updated::Changed {
             return Err(contended("account"));
@@ -179,7 +207,7 @@ impl App {
     /// # Errors
     /// `not_found`, or when the table cannot be reached.
     pub async fn show_account(&self, id: &str) -> Result<AccountView, AppError> {
-        Ok(AccountView::from(&self.existing_account(id).await?))
+        Ok(AccountView::at(&self.existing_account(id).await?, self.clock.now()))
     }
 
     /// All accounts, by name.
@@ -187,8 +215,9 @@ impl App {
     /// # Errors
     /// When the table cannot be reached.
     pub async fn list_accounts(&self) -> Result<List<AccountView>, AppError> {
+        let now = self.clock.now();
         let records = self.store.accounts().await?;
-        Ok(List::whole(records.iter().map(AccountView::from).collect()))
+        Ok(List::whole(records.iter().map(|record| AccountView::at(record, now)).collect()))
     }
 
     /// Switches an account off; everything stays as it is until it is switched on again.
@@ -248,7 +277,7 @@ impl App {
             let mut record = self.existing_account(id).await?;
             let state = record.account.state;
             if state == to {
-                return Ok(AccountView::from(&record));
+                return Ok(AccountView::at(&record, now));
             }
             if !from.contains(&state) {
                 return Err(final_state(&record).into());
@@ -274,7 +303,7 @@ impl App {
         record: &AccountRecord,
         now: Timestamp,
     ) -> Result<AccountView, AppError> {
-        let view = AccountView::from(record);
+        let view = AccountView::at(record, now);
         let cause = Cause::Changed(format!("account:{}", view.id), now);
         let data = serde_json::to_value(&view).unwrap_or_default();
         self.publish(vec![Event::new(EventKind::AccountUpdated, &cause, now, data)]).await?;

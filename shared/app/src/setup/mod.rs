@@ -15,10 +15,12 @@ mod prices;
 mod prompt;
 mod senders;
 mod settings;
+mod standing;
 mod subscriptions;
+mod template_sync;
 mod templates;
 
-pub use accounts::{AccountBody, AccountView, Removal};
+pub use accounts::{AccountBody, AccountHealthView, AccountView, Removal};
 pub use brands::{BrandBody, BrandView};
 pub use entry_points::{EntryPointBody, EntryPointView};
 pub use keys::{KeyBody, KeyView, NewKeyView, Principal};
@@ -29,6 +31,8 @@ pub use prompt::PromptBody;
 pub use senders::{HealthView, OnboardingBody, SenderBody, SenderView, StepView};
 pub use settings::{BudgetBody, SettingsBody, SettingsView, ThresholdBody};
 pub use subscriptions::{SubscriptionBody, SubscriptionView};
+pub use template_sync::{SubmitBody, SyncView};
+pub(crate) use templates::template_changed;
 pub use templates::{TemplateBody, TemplateView};
 
 use crate::{AppError, Problem};

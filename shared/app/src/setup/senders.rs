@@ -1,6 +1,7 @@
 //! Senders: the business's numbers (M22, M24, M50, M52, D1, D11).
 
 use super::limits::{LimitOf, limit_event};
+use super::standing::Standing;
 use super::{ROUNDS_MAX, contended, name};
 use crate::event::Event;
 use crate::limit::scope_of;
@@ -17,9 +18,11 @@ use transom_core::id::{AccountId, BrandId, SenderId};
 use transom_core::identity::Phone;
 use transom_core::keywords::Keywords;
 use transom_core::limit::{LIMIT_DEFAULT, LimitChange, SetBy};
+use transom_core::news::Restriction;
 use transom_core::onboarding::{BusinessManagerId, Onboarding, Step, StepState, business_number};
 use transom_core::time::Timestamp;
-use transom_store::{SenderRecord, Updated, Waiting};
+use transom_core::told::Told;
+use transom_store::{AccountRecord, Health, SenderRecord, Updated, Waiting};
 use utoipa::ToSchema;
 
 /// The highest rate, in messages a second.
@@ -99,14 +102,48 @@ pub struct SenderView {
 /// What the provider says of a sender; `null` where it has said nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HealthView {
-    /// Its quality.
+    /// Its quality, as the provider says it.
     pub quality: Option<String>,
-    /// Its verification.
+    /// Whether the business behind it is verified, as the provider says it.
     pub verification: Option<String>,
-    /// Its display name.
+    /// The display name that the provider decided on last.
     pub display_name: Option<String>,
-    /// Until when it is restricted.
+    /// What it decided: `approved` and the like.
+    pub display_name_decision: Option<String>,
+    /// `begins`: nothing may be begun; `all`: nothing may be sent; `null`: no restriction.
+    pub restricted: Option<&'static str>,
+    /// Until when, where the provider says so.
     pub restricted_until: Option<String>,
+    /// What follows from all that, in sentences.
+    pub effects: Vec<&'static str>,
+}
+
+impl HealthView {
+    fn of(record: &SenderRecord, account: Option<&AccountRecord>, now: Timestamp) -> Self {
+        let own = record.sender.restricted_until.filter(|until| now < *until);
+        let own = own.map(|until| Restriction { until: Some(until), replies_too: false });
+        let accounts = account.and_then(|a| a.account.restriction).filter(|it| it.holds(now));
+        let restriction = accounts.or(own);
+        let word = |told: &Option<Told>| told.as_ref().map(|told| told.word().to_owned());
+        let (quality, name) = (&record.health.quality, &record.health.display_name);
+        let verification = account.and_then(|account| word(&account.health.verification));
+        let standing = Standing {
+            verification: verification.as_deref(),
+            quality: quality.as_ref().map(Told::word),
+            display_name: name.as_ref().map(Told::word),
+            restriction,
+        };
+        let effects = standing.effects();
+        Self {
+            quality: word(quality),
+            verification,
+            display_name: name.as_ref().and_then(Told::note).map(str::to_owned),
+            display_name_decision: word(name),
+            restricted: restriction.map(|it| if it.replies_too { "all" } else { "begins" }),
+            restricted_until: restriction.and_then(|it| it.until).map(Timestamp::rfc3339),
+            effects,
+        }
+    }
 }
 
 /// A sender's way to WhatsApp, as far as an administrator knows it; what is left out is not known.
@@ -178,12 +215,7 @@ impl From<&SenderRecord> for SenderView {
             limit_scope: sender.limit_scope,
             rate_per_second: sender.rate_per_second,
             agent_limits: sender.agent_limits,
-            health: HealthView {
-                quality: None,
-                verification: None,
-                display_name: None,
-                restricted_until: sender.restricted_until.map(Timestamp::rfc3339),
-            },
+            health: HealthView::of(record, None, record.updated_at),
             checklist: Vec::new(),
             updated_at: record.updated_at.rfc3339(),
         }
@@ -224,6 +256,7 @@ impl App {
                 limit_changed: None,
                 waiting: Waiting::default(),
                 updated_at: now,
+                health: Health::default(),
             });
             let before = known.as_ref().map(|k| k.sender.messaging_limit);
             if before != Some(sender.messaging_limit) {
@@ -306,16 +339,17 @@ impl App {
         record.ok_or_else(|| unknown().into())
     }
 
-    /// A sender, with the steps of its way where they are followed.
+    /// A sender with what its provider says of it and of its account, and with the steps of its way
+    /// where they are followed.
     async fn sender_view(
         &self,
         record: &SenderRecord,
         now: Timestamp,
     ) -> Result<SenderView, AppError> {
+        let account = self.store.account(&record.sender.account).await?;
         let mut view = SenderView::from(record);
-        if let Some(onboarding) = &record.onboarding
-            && let Some(account) = self.store.account(&record.sender.account).await?
-        {
+        view.health = HealthView::of(record, account.as_ref(), now);
+        if let (Some(onboarding), Some(account)) = (&record.onboarding, &account) {
             let steps = onboarding.checklist(&record.sender.phone, account.account.provider, now);
             view.checklist = steps.into_iter().map(StepView::from).collect();
         }

@@ -1,22 +1,25 @@
 //! Templates of an account (M51-M70).
 
-use super::not_yet;
+use super::{ROUNDS_MAX, contended};
 use crate::event::Event;
 use crate::view::List;
 use crate::{App, AppError, Problem};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use transom_core::event::{Cause, EventKind};
-use transom_core::template::{Category, Template, TemplateStatus};
-use transom_core::time::Timestamp;
+use transom_core::id::AccountId;
+use transom_core::template::{
+    Button, Category, Header, Template, TemplateKind, TemplateStatus, check,
+};
+use transom_core::time::{Millis, Timestamp};
+use transom_core::told::Told;
+use transom_store::{TemplateFact, TemplateRecord, Updated};
 use utoipa::ToSchema;
 
 /// The longest name of a template, in characters: WhatsApp's own.
 const NAME_CHARS_MAX: usize = 512;
 /// The longest language tag, in characters.
 const LANGUAGE_CHARS_MAX: usize = 16;
-/// The longest body, in characters; WhatsApp allows fewer.
-const BODY_CHARS_MAX: usize = 4096;
 /// The longest provider's reference and the longest status, in characters.
 const WORD_CHARS_MAX: usize = 128;
 
@@ -36,13 +39,21 @@ pub struct TemplateBody {
     /// Its text, with placeholders such as `{{1}}`.
     #[schema(example = "Hi {{1}}, your order is on its way.")]
     pub body: String,
-    /// Its header. Not implemented yet.
-    #[schema(value_type = Option<Object>)]
-    pub header: Option<Value>,
-    /// Its buttons. Not implemented yet.
-    #[schema(value_type = Option<Object>)]
-    pub buttons: Option<Value>,
-    /// `text` (the default); other kinds are not implemented yet.
+    /// What stands above the text: a line, or `{"type":"text","text":…}`; a file:
+    /// `{"type":"image"|"video"|"document","url"?,"variable"?,"example"?}`. `url` is sent where a
+    /// message brings no file of its own.
+    #[schema(value_type = Option<Object>, example = json!({"type": "text", "text": "Order {{1}}"}))]
+    #[serde(default, deserialize_with = "header")]
+    pub header: Option<Header>,
+    /// A small line below the text.
+    pub footer: Option<String>,
+    /// What the customer can tap, each by its `type`: `quick_reply` (`text`, `payload?`), `url`
+    /// (`text`, `url`, which may end with a placeholder), `phone` (`text`, `phone`), `copy_code`
+    /// (`example?`), `otp` (`otp?` of `copy_code`, `one_tap`, `zero_tap`, `text?`), `catalog`
+    /// (`text?`).
+    #[schema(value_type = Option<Vec<Object>>, example = json!([{"type": "quick_reply", "text": "Yes"}]))]
+    pub buttons: Option<Vec<Button>>,
+    /// `text`, `media`, `catalog` or `authentication`; by default what the parts make of it.
     pub kind: Option<String>,
     /// The provider's own reference: Twilio's `HX…`, Gupshup's or Meta's id.
     pub provider_ref: Option<String>,
@@ -64,13 +75,28 @@ pub struct TemplateView {
     pub status: String,
     /// Its text.
     pub body: String,
-    /// What kind of template it is.
-    pub kind: &'static str,
+    /// What stands above the text.
+    #[schema(value_type = Option<Object>)]
+    pub header: Option<Header>,
+    /// A small line below the text.
+    pub footer: Option<String>,
+    /// What the customer can tap.
+    #[schema(value_type = Vec<Object>)]
+    pub buttons: Vec<Button>,
+    /// What kind of template it is: `text`, `media`, `catalog`, `authentication`, or another kind
+    /// of the provider, which is not sent.
+    pub kind: String,
+    /// The variables that a message must bring.
+    pub variables: Vec<String>,
     /// The provider's own reference.
     pub provider_ref: Option<String>,
+    /// What WhatsApp says of its quality.
+    pub quality: Option<String>,
+    /// Why it is in its state, where the provider tells.
+    pub reason: Option<String>,
 }
 
-fn view(account: &str, template: &Template) -> TemplateView {
+pub(crate) fn view(account: &str, template: &Template) -> TemplateView {
     TemplateView {
         account: account.to_owned(),
         name: template.name.clone(),
@@ -78,17 +104,33 @@ fn view(account: &str, template: &Template) -> TemplateView {
         category: template.category,
         status: template.status.as_str().to_owned(),
         body: template.body.clone(),
-        kind: "text",
+        header: template.header.clone(),
+        footer: template.footer.clone(),
+        buttons: template.buttons.clone(),
+        kind: template.kind.as_str().to_owned(),
+        variables: template.slots().into_iter().map(|slot| slot.key).collect(),
         provider_ref: template.provider_ref.clone(),
+        quality: template.quality.clone(),
+        reason: template.reason.clone(),
+    }
+}
+
+/// A header as an object, or as its line alone.
+fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Header>, D::Error> {
+    let value = Option::<Value>::deserialize(deserializer)?;
+    match value {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(Header::Text { text })),
+        Some(other) => serde_json::from_value(other).map(Some).map_err(serde::de::Error::custom),
     }
 }
 
 impl App {
-    /// Creates or changes a template in one language.
+    /// Creates or changes a template in one language. The caller's word on its state is the latest.
     ///
     /// # Errors
-    /// `not_found` for an unknown account, `invalid_request` naming the field,
-    /// `not_implemented`, or when it could not be stored.
+    /// `not_found` for an unknown account, `invalid_request` naming the field, or when it could not
+    /// be stored.
     pub async fn put_template(
         &self,
         account: &str,
@@ -98,13 +140,27 @@ impl App {
     ) -> Result<TemplateView, AppError> {
         let account = self.existing_account(account).await?.account.id;
         let template = parse(name, body)?;
-        self.store.put_template(&account, &template).await?;
-        let view = view(account.as_str(), &template);
-        let what = format!("template:{account}:{}:{}", view.name, view.language);
-        let data = serde_json::to_value(&view).unwrap_or_default();
-        let event = Event::new(EventKind::TemplateUpdated, &Cause::Changed(what, now), now, data);
-        self.publish(vec![event]).await?;
-        Ok(view)
+        for _ in 0..ROUNDS_MAX {
+            let seen =
+                self.store.template_record(&account, &template.name, &template.language).await?;
+            let seen = seen.as_ref();
+            let status_at = after(seen.and_then(|seen| seen.status.as_ref()));
+            let category_at = after(seen.and_then(|seen| seen.category.as_ref()));
+            let record = TemplateRecord {
+                status: Some(template.status.told(status_at, None)),
+                category: Some(template.category.told(category_at)),
+                quality: seen.and_then(|seen| seen.quality.clone()),
+                template: template.clone(),
+                untold: None,
+            };
+            if self.store.put_template(&account, &record, seen).await? == Updated::Done {
+                let mut template = template;
+                template.quality = seen.and_then(|seen| seen.template.quality.clone());
+                self.publish(vec![template_event(&account, &template, now)]).await?;
+                return Ok(view(account.as_str(), &template));
+            }
+        }
+        Err(contended("template"))
     }
 
     /// The templates of an account, by name and language.
@@ -118,19 +174,34 @@ impl App {
     }
 }
 
+/// Just after the word that stands: who changes a template by hand overrules what was told before,
+/// and whatever the provider says after that overrules him, however late it comes.
+pub(super) fn after(told: Option<&Told>) -> Timestamp {
+    told.map_or(Timestamp::ZERO, |told| told.at().plus(Millis::new(1)))
+}
+
+/// Tells that a template was changed at an instant.
+pub(crate) fn template_event(account: &AccountId, template: &Template, at: Timestamp) -> Event {
+    let what = format!("template:{account}:{}:{}", template.name, template.language);
+    let data = serde_json::to_value(view(account.as_str(), template)).unwrap_or_default();
+    Event::new(EventKind::TemplateUpdated, &Cause::Changed(what, at), at, data)
+}
+
+/// Tells that something was told of a template.
+pub(crate) fn template_changed(
+    account: &AccountId,
+    template: &Template,
+    fact: TemplateFact,
+    told: &Told,
+) -> Event {
+    let (name, language) = (&template.name, &template.language);
+    let what = format!("template:{account}:{name}:{language}:{fact:?}:{}", told.word());
+    let data = serde_json::to_value(view(account.as_str(), template)).unwrap_or_default();
+    let cause = Cause::Changed(what, told.at());
+    Event::new(EventKind::TemplateUpdated, &cause, told.at(), data)
+}
+
 fn parse(name: &str, body: &TemplateBody) -> Result<Template, Problem> {
-    if let Some(kind) = body.kind.as_deref().filter(|k| *k != "text") {
-        return Err(match kind {
-            "media" | "catalog" | "authentication" => not_yet(&format!("kind: {kind}")),
-            _ => Problem::invalid("`kind` must be one of text, media, catalog, authentication"),
-        });
-    }
-    if body.header.is_some() {
-        return Err(not_yet("header"));
-    }
-    if body.buttons.is_some() {
-        return Err(not_yet("buttons"));
-    }
     let status = body.status.as_deref().unwrap_or("unsubmitted").to_ascii_lowercase();
     word("name", name, NAME_CHARS_MAX, "-_.")?;
     word("language", &body.language, LANGUAGE_CHARS_MAX, "-_")?;
@@ -138,19 +209,27 @@ fn parse(name: &str, body: &TemplateBody) -> Result<Template, Problem> {
     if let Some(reference) = &body.provider_ref {
         word("provider_ref", reference, WORD_CHARS_MAX, "-_.:")?;
     }
-    let length = body.body.chars().count();
-    if body.body.trim().is_empty() || length > BODY_CHARS_MAX {
-        let detail = format!("`body` must be 1 to {BODY_CHARS_MAX} characters, it has {length}");
-        return Err(Problem::invalid(detail));
-    }
-    Ok(Template {
-        name: name.to_owned(),
-        language: body.language.clone(),
-        category: body.category,
+    let buttons = body.buttons.clone().unwrap_or_default();
+    let mut template = Template {
         status: TemplateStatus::from(status),
-        body: body.body.clone(),
+        header: body.header.clone(),
+        footer: body.footer.clone(),
+        buttons,
         provider_ref: body.provider_ref.clone(),
-    })
+        ..Template::new(name, &body.language, body.category, &body.body)
+    };
+    template.kind = match &body.kind {
+        Some(kind) => TemplateKind::from(kind.clone()),
+        None => template.kind_of_parts(),
+    };
+    check(&template).map_err(Problem::invalid)?;
+    Ok(template)
+}
+
+/// Whether a template of a provider's list can stand in the table under its name and language.
+pub(super) fn can_be_named(template: &Template) -> bool {
+    word("name", &template.name, NAME_CHARS_MAX, "-_.").is_ok()
+        && word("language", &template.language, LANGUAGE_CHARS_MAX, "-_").is_ok()
 }
 
 /// Letters, digits and a few signs: what a key of the table may hold.
@@ -164,4 +243,55 @@ fn word(what: &str, text: &str, chars_max: usize, signs: &str) -> Result<(), Pro
     Err(Problem::invalid(format!(
         "`{what}` must be 1 to {chars_max} characters of a-z, A-Z, 0-9 and {signs}"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &str) -> Result<Template, Problem> {
+        let text =
+            format!(r#"{{"language":"en","category":"utility","body":"Hi {{{{1}}}}"{more}}}"#);
+        let body: TemplateBody =
+            serde_json::from_str(&text).map_err(|e| Problem::invalid(e.to_string()))?;
+        parse("t", &body)
+    }
+
+    #[test]
+    fn a_definition_of_an_earlier_build_is_read() {
+        let text = r#"{"name":"t","language":"en","category":"utility","status":"approved",
+            "body":"Hi","provider_ref":"HX1"}"#;
+        let read: Template = serde_json::from_str(text).expect("read");
+        assert_eq!((read.kind, read.header, read.buttons.len()), (TemplateKind::Text, None, 0));
+    }
+
+    #[test]
+    fn m69_the_parts_make_the_kind_unless_it_is_said() {
+        let kind = |more: &str| read(more).map(|t| t.kind.as_str().to_owned());
+        assert_eq!(kind(""), Ok("text".into()));
+        assert_eq!(kind(r#","header":"Order""#), Ok("text".into()));
+        assert_eq!(kind(r#","header":{"type":"image"}"#), Ok("media".into()));
+        assert_eq!(kind(r#","buttons":[{"type":"catalog","text":"View"}]"#), Ok("catalog".into()));
+        assert_eq!(kind(r#","kind":"catalog""#), Ok("catalog".into()));
+        for (more, named) in [
+            (r#","kind":"carousel""#, "`kind` must be one of"),
+            (r#","kind":"media""#, "`header` must be"),
+            (r#","header":{"type":"sound"}"#, "unknown variant `sound`"),
+            (r#","header":{"type":"image","link":"https://e.com"}"#, "unknown field `link`"),
+            (r#","buttons":[{"type":"poke","text":"x"}]"#, "unknown variant `poke`"),
+            (r#","buttons":[{"type":"url","text":"x"}]"#, "missing field `url`"),
+            (r#","name":"x""#, "unknown field `name`"),
+        ] {
+            let problem = read(more).expect_err(named);
+            assert!(problem.detail.contains(named), "{}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn who_changes_a_template_by_hand_overrules_what_was_told_before() {
+        let at = Timestamp::from_millis;
+        let told = TemplateStatus::Paused.told(at(5), None);
+        assert_eq!(after(Some(&told)), at(6));
+        assert_eq!(after(None), at(0));
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::{Outbound, Unrenderable};
 use serde::Serialize;
-use transom_core::content::{ContactCard, Content, HeaderMedia, Media};
+use transom_core::content::{ContactCard, Content, Media, TemplateUse};
 use transom_core::interactive::{Choice, Interactive, Menu};
 use transom_core::media::MediaKind;
 
@@ -236,21 +236,29 @@ fn list<'a>(content: &'a Interactive, menu: &'a Menu, outbound: &Outbound<'_>) -
     }
 }
 
-/// Writes the file of a template's header.
+/// Writes the file of a template's header: the message's, or the template's own.
 pub(super) fn in_header<'a>(
-    header: &'a HeaderMedia,
-    outbound: &'a Outbound<'_>,
-) -> Result<Header<'a>, Unrenderable> {
-    let link = outbound.link()?;
-    Ok(match header.kind {
+    used: &'a TemplateUse,
+    outbound: &Outbound<'a>,
+) -> Result<Option<Header<'a>>, Unrenderable> {
+    let template = outbound.template;
+    let own = template.and_then(|template| template.file()?.url.as_deref());
+    let kind = template.and_then(|template| template.header.as_ref()?.file_kind());
+    let (kind, link, filename) = match (&used.header, kind.zip(own)) {
+        (Some(header), _) => (header.kind, link(outbound)?, header.media.filename.as_deref()),
+        (None, Some((kind, link))) => (kind, link, None),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(match kind {
         MediaKind::Image => Header::Image { image: Link { link, filename: None } },
         MediaKind::Video => Header::Video { video: Link { link, filename: None } },
-        MediaKind::Document => {
-            let filename = header.media.filename.as_deref();
-            Header::Document { document: Link { link, filename } }
-        }
+        MediaKind::Document => Header::Document { document: Link { link, filename } },
         MediaKind::Audio | MediaKind::Sticker => {
             return refused("a template's header is an image, a video or a document");
         }
-    })
+    }))
+}
+
+fn link<'a>(outbound: &Outbound<'a>) -> Result<&'a str, Unrenderable> {
+    outbound.link.ok_or_else(|| Unrenderable("the message's file has no address".to_owned()))
 }

@@ -1,9 +1,10 @@
 //! A webhook's meaning: which version it is, and which kind.
 
-use super::{event, json, message, party, user_event, v3};
-use crate::{Item, LimitUpdate, Unparsable, Webhook, tier};
+use super::{event, json, message, news, party, user_event, v3};
+use crate::{Item, LimitUpdate, Tells, Unparsable, Webhook, tier};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use transom_core::news::News;
 
 /// The largest webhook that is read, in bytes: Meta's limit, which version 3 passes on.
 const BODY_BYTES_MAX: usize = 3 << 20;
@@ -26,8 +27,16 @@ pub fn parse(webhook: &Webhook<'_>) -> Result<Vec<Item>, Unparsable> {
         Some("preference-event") => {
             return Ok(user_event::preferences(&envelope, detail.as_deref()));
         }
-        Some("account-event") => account_event(&envelope, detail.as_deref()),
-        Some(kind) => other(kind, detail.as_deref(), &envelope),
+        Some(kind) => {
+            let news = news::news(kind, &envelope);
+            if !news.is_empty() {
+                return Ok(news.into_iter().map(|news| tells(news, kind, &envelope)).collect());
+            }
+            match kind {
+                "account-event" => account_event(&envelope, detail.as_deref()),
+                kind => other(kind, detail.as_deref(), &envelope),
+            }
+        }
         // The bot callbacks of old name no kind; they are messages.
         None if message::is_named(&envelope) => message::read(&envelope),
         None => other("webhook", None, &envelope),
@@ -57,13 +66,26 @@ fn account_event(envelope: &Value, detail: Option<&str>) -> Item {
     }
 }
 
+fn tells(news: News, kind: &str, envelope: &Value) -> Item {
+    Item::Tells(Box::new(Tells {
+        news,
+        business: news::number(envelope),
+        at: json::instant(envelope, "timestamp"),
+        kind: name_of(kind, detail(envelope).as_deref()),
+        raw: json::event_fields(envelope),
+    }))
+}
+
 /// An event that is kept by its name and fields.
 pub(super) fn other(kind: &str, detail: Option<&str>, told: &Value) -> Item {
-    let kind = match detail {
+    Item::Other { kind: name_of(kind, detail), raw: json::event_fields(told) }
+}
+
+pub(super) fn name_of(kind: &str, detail: Option<&str>) -> String {
+    match detail {
         Some(detail) => format!("{}:{}", json::name(kind), json::name(detail)),
         None => json::name(kind),
-    };
-    Item::Other { kind, raw: json::event_fields(told) }
+    }
 }
 
 /// The body as JSON. A body that is none is taken for the form that the bot callbacks of old are,

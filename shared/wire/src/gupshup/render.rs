@@ -6,7 +6,7 @@ use crate::{Outbound, ProviderRequest, Unrenderable};
 use serde::Serialize;
 use transom_core::content::{Content, TemplateUse};
 use transom_core::identity::User;
-use transom_core::template::Template;
+use transom_core::template::{Button, Place, Template};
 
 const TEXT_PATH: &str = "/wa/api/v1/msg";
 const TEMPLATE_PATH: &str = "/wa/api/v1/template/msg";
@@ -77,8 +77,10 @@ pub fn render(
     form.append_pair("source", outbound.from.digits());
     form.append_pair("destination", destination(outbound.to)?);
     form.append_pair(field, &value);
-    if let Content::Template(TemplateUse { header: Some(header), .. }) = outbound.content {
-        form.append_pair("message", &written(&message::in_header(header, outbound)?)?);
+    if let Content::Template(used) = outbound.content
+        && let Some(file) = message::in_header(used, outbound)?
+    {
+        form.append_pair("message", &written(&file)?);
     }
     form.append_pair("src.name", app_name);
     Ok(ProviderRequest {
@@ -124,17 +126,31 @@ fn defined(template: Option<&Template>) -> Result<&Template, Unrenderable> {
     template.ok_or_else(|| Unrenderable("the template's definition is missing".to_owned()))
 }
 
-/// The values in the order of their placeholders: Gupshup's parameters have no names.
+/// The values in the order of their placeholders: Gupshup's parameters have no names. The header's
+/// come first, then the body's, then the buttons', of which a one-time password's repeats the
+/// body's.
 fn parameters<'a>(
     template: Option<&Template>,
     used: &'a TemplateUse,
 ) -> Result<Vec<&'a str>, Unrenderable> {
-    let value = |name: String| {
-        used.variables.get(&name).map(String::as_str).ok_or_else(|| {
-            Unrenderable(format!("the template's placeholder `{name}` has no value"))
-        })
+    let template = defined(template)?;
+    let slots = template.slots();
+    let of = |wanted: fn(&Place) -> bool| {
+        slots.iter().filter(move |slot| wanted(&slot.place)).map(|slot| slot.key.clone())
     };
-    in_order(defined(template)?).into_iter().map(value).collect()
+    let mut keys: Vec<String> = of(|place| matches!(place, Place::Header)).collect();
+    keys.extend(in_order(template));
+    keys.extend(of(|place| matches!(place, Place::Button(_))));
+    if template.buttons.iter().any(|button| matches!(button, Button::Otp { .. })) {
+        keys.extend(in_order(template).into_iter().take(1));
+    }
+    let value = |key: String| {
+        used.variables
+            .get(&key)
+            .map(String::as_str)
+            .ok_or_else(|| Unrenderable(format!("the template's placeholder `{key}` has no value")))
+    };
+    keys.into_iter().map(value).collect()
 }
 
 /// Each placeholder once: numbers by their value, so that 10 follows 9, and names as they first

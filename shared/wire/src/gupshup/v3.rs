@@ -5,14 +5,13 @@
 //! that our send was answered with, `enqueued` is added, and what Meta always has may be
 //! missing. Of a batch, what cannot be read is kept by name, so that the rest is not lost.
 
-use super::parse::other;
+use super::parse::{name_of, other};
 use super::{codes, event, json, party};
-use crate::{Business, Item, StatusUpdate, meta};
+use crate::{Business, Item, StatusUpdate, Tells, meta};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use transom_core::message::FactKind;
-use transom_core::time::Timestamp;
 
 const OBJECT: &str = "whatsapp_business_account";
 const MESSAGES_FIELD: &str = "messages";
@@ -35,7 +34,7 @@ pub(super) fn read(envelope: &Value) -> Vec<Item> {
             items.push(other("entry", None, entry));
         }
         for change in changes {
-            read_change(app.as_deref(), change, meta::time(entry), &mut items);
+            read_change(app.as_deref(), change, entry, &mut items);
         }
     }
     if items.is_empty() {
@@ -44,7 +43,7 @@ pub(super) fn read(envelope: &Value) -> Vec<Item> {
     items
 }
 
-fn read_change(app: Option<&str>, change: &Value, at: Option<Timestamp>, items: &mut Vec<Item>) {
+fn read_change(app: Option<&str>, change: &Value, entry: &Value, items: &mut Vec<Item>) {
     let field = json::text(change, "field");
     let field = field.as_deref().unwrap_or(MESSAGES_FIELD);
     let value = change.get("value").unwrap_or(&Value::Null);
@@ -62,10 +61,20 @@ fn read_change(app: Option<&str>, change: &Value, at: Option<Timestamp>, items: 
         let app = app.and_then(party::app);
         items.extend(meta::preferences(value, app.as_ref()));
     }
+    for news in meta::news(field, value) {
+        items.push(Item::Tells(Box::new(Tells {
+            news,
+            business: meta::number(value).or_else(|| party::app(app?)),
+            at: meta::time_of(entry),
+            kind: name_of(field, None),
+            raw: json::event_fields(change),
+        })));
+    }
+    let named = other(field, None, change);
+    let limit = Some(value).filter(|_| meta::tells_limits(field));
+    items.extend(limit.and_then(|value| meta::limit(value, &named, meta::time(entry))));
     if items.len() == before {
-        let named = other(field, None, change);
-        let limit = Some(value).filter(|_| meta::tells_limits(field));
-        items.push(limit.and_then(|v| meta::limit(v, &named, at)).unwrap_or(named));
+        items.push(named);
     }
 }
 

@@ -15,10 +15,12 @@ mod explanations;
 mod file;
 mod json;
 mod message;
+mod news;
 mod parse;
 mod preference;
 mod render;
 mod status;
+mod templates;
 mod verify;
 
 pub use classify::classify;
@@ -32,5 +34,10 @@ pub use verify::{handshake, sign, verify};
 
 pub(crate) use capability::{limit, tells_limits, time};
 pub(crate) use codes::OPTED_OUT;
-pub(crate) use parse::messages;
+pub(crate) use news::{news, number, restriction};
+pub(crate) use parse::{messages, time_of};
 pub(crate) use preference::{FIELD as PREFERENCES, preferences};
+pub(crate) use templates::{
+    ask_template_owner, category, list_templates, read_submission, read_template_owner,
+    read_templates, submit_template,
+};

@@ -6,12 +6,18 @@ use super::json::{self, elements};
 use super::message::message;
 use super::preference::{FIELD as PREFERENCES, preferences};
 use super::status::status;
-use crate::{Item, Unparsable, Webhook};
+use crate::{Item, Tells, Unparsable, Webhook};
 use serde_json::Value;
-use transom_core::time::Timestamp;
+use std::collections::BTreeMap;
+use transom_core::news::News;
+use transom_core::time::{Millis, Timestamp};
 
 /// The largest webhook that is read, in bytes. Meta sends up to 3 MB.
 pub(super) const BODY_BYTES_MAX: usize = 4 << 20;
+/// From here on a number is a time in milliseconds.
+const MILLISECONDS_FROM: i64 = 1_000_000_000_000;
+/// Beyond this it is no time at all.
+const MILLISECONDS_MAX: i64 = 100_000_000_000_000;
 /// The object of every webhook for WhatsApp.
 const OBJECT: &str = "whatsapp_business_account";
 /// The lists of which each element is an event of its own, in changes other than `messages`.
@@ -56,13 +62,13 @@ fn items(root: &Value) -> Vec<Item> {
             items.push(other("entry", "", entry));
         }
         for change in elements(entry, "changes") {
-            items.extend(of_change(change, capability::time(entry)));
+            items.extend(of_change(change, entry));
         }
     }
     items
 }
 
-fn of_change(change: &Value, at: Option<Timestamp>) -> Vec<Item> {
+fn of_change(change: &Value, entry: &Value) -> Vec<Item> {
     let field = json::text(change, "field").unwrap_or("messages");
     let value = change.get("value").unwrap_or(&Value::Null);
     let mut items = Vec::new();
@@ -77,16 +83,43 @@ fn of_change(change: &Value, at: Option<Timestamp>) -> Vec<Item> {
         }));
     } else if field == PREFERENCES {
         items.extend(preferences(value, None));
+    } else if let news @ [_, ..] = super::news(field, value).as_slice() {
+        let at = time_of(entry);
+        items.extend(news.iter().map(|news| tells(news, field, change, at)));
     } else {
         let listed = LISTS.iter().flat_map(|list| elements(value, list));
         items.extend(listed.map(|event| other(field, event_name(event), event)));
     }
+    let named = other(field, event_name(value), change);
+    let limit = Some(value).filter(|_| capability::tells_limits(field));
+    items.extend(limit.and_then(|v| capability::limit(v, &named, capability::time(entry))));
     if items.is_empty() {
-        let named = other(field, event_name(value), change);
-        let limit = Some(value).filter(|_| capability::tells_limits(field));
-        items.push(limit.and_then(|v| capability::limit(v, &named, at)).unwrap_or(named));
+        items.push(named);
     }
     items
+}
+
+fn tells(news: &News, field: &str, change: &Value, at: Option<Timestamp>) -> Item {
+    let value = change.get("value").unwrap_or(&Value::Null);
+    let (kind, raw) = named(field, event_name(value), change);
+    Item::Tells(Box::new(Tells {
+        news: news.clone(),
+        business: super::number(value),
+        at,
+        kind,
+        raw,
+    }))
+}
+
+/// When an entry's changes happened: in whole seconds, of which the last instant counts, so that
+/// nothing that was known before outranks it.
+pub(crate) fn time_of(entry: &Value) -> Option<Timestamp> {
+    let told = json::scalar(entry, "time")?.parse::<i64>().ok()?;
+    match told {
+        1..MILLISECONDS_FROM => Some(Timestamp::from_seconds(told).plus(Millis::new(999))),
+        MILLISECONDS_FROM..MILLISECONDS_MAX => Some(Timestamp::from_millis(told)),
+        _ => None,
+    }
 }
 
 fn event_name(event: &Value) -> &str {
@@ -94,7 +127,13 @@ fn event_name(event: &Value) -> &str {
 }
 
 fn other(field: &str, event: &str, told: &Value) -> Item {
+    let (kind, raw) = named(field, event, told);
+    Item::Other { kind, raw }
+}
+
+/// What an event is called, and its fields.
+fn named(field: &str, event: &str, told: &Value) -> (String, BTreeMap<String, String>) {
     let (field, event) = (json::name(field), json::name(event));
     let kind = if event.is_empty() { field } else { format!("{field}:{event}") };
-    Item::Other { kind, raw: json::raw(told) }
+    (kind, json::raw(told))
 }

@@ -4,11 +4,12 @@ use super::composed::{self, Card, Composed};
 use crate::{Outbound, ProviderRequest, Unrenderable};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use transom_core::content::{Content, HeaderMedia, Media, TemplateUse};
 use transom_core::identity::User;
 use transom_core::media::MediaKind;
-use transom_core::template::{Category, Template};
+use transom_core::template::{Button, Category, Header, Place, Template};
 
 /// The version of the API that is spoken unless the account's base URL names another, as in
 /// `https://graph.facebook.com/v26.0`: the first documented one in which users may be addressed
@@ -46,14 +47,14 @@ enum Body<'a> {
     Audio { audio: File<'a> },
     Document { document: File<'a> },
     Sticker { sticker: File<'a> },
-    Location { location: Place<'a> },
+    Location { location: Spot<'a> },
     Contacts { contacts: Vec<Card<'a>> },
     Interactive { interactive: Composed<'a> },
     Template { template: Named<'a> },
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
+struct Spot<'a> {
     latitude: &'a str,
     longitude: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +88,7 @@ struct Component<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sub_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<&'static str>,
+    index: Option<String>,
     parameters: Vec<Parameter<'a>>,
 }
 
@@ -95,7 +96,7 @@ struct Component<'a> {
 struct Parameter<'a> {
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameter_name: Option<&'a str>,
+    parameter_name: Option<Cow<'a, str>>,
     #[serde(flatten)]
     value: Filling<'a>,
 }
@@ -108,6 +109,7 @@ enum Filling<'a> {
     Image(File<'a>),
     Video(File<'a>),
     Document(File<'a>),
+    CouponCode(&'a str),
 }
 
 /// Writes a send for Meta. `base_url` may end with a version (`/v26.0`), which then counts.
@@ -155,8 +157,12 @@ fn url(base_url: &str, number_id: Option<&str>) -> Result<String, Unrenderable> 
                 .to_owned(),
         )
     })?;
-    let number_id = utf8_percent_encode(number_id, NON_ALPHANUMERIC);
-    Ok(format!("{}/{number_id}/messages", versioned(base_url)))
+    Ok(format!("{}/messages", of_thing(base_url, number_id)))
+}
+
+/// The address of a thing of Meta's by its id.
+pub(super) fn of_thing(base_url: &str, id: &str) -> String {
+    format!("{}/{}", versioned(base_url), utf8_percent_encode(id, NON_ALPHANUMERIC))
 }
 
 /// The API's address with its version, which `base_url` may name itself.
@@ -188,7 +194,7 @@ fn body<'a>(outbound: &Outbound<'a>) -> Result<Body<'a>, Unrenderable> {
         Content::Document(media) => Body::Document { document: file(media)? },
         Content::Sticker(media) => Body::Sticker { sticker: file(media)? },
         Content::Location { latitude, longitude, name, address } => Body::Location {
-            location: Place {
+            location: Spot {
                 latitude,
                 longitude,
                 name: name.as_deref(),
@@ -223,6 +229,12 @@ struct File<'a> {
     filename: Option<&'a str>,
 }
 
+impl<'a> File<'a> {
+    const fn of(link: &'a str) -> Self {
+        Self { link, caption: None, filename: None }
+    }
+}
+
 fn file<'a>(media: &'a Media, outbound: &Outbound<'a>) -> Result<File<'a>, Unrenderable> {
     let link = outbound
         .link
@@ -247,38 +259,103 @@ fn template<'a>(used: &'a TemplateUse, outbound: &Outbound<'a>) -> Result<Named<
                 .to_owned(),
         ));
     }
+    let parts = Parts::of(used, defined)?;
     let mut components = Vec::new();
-    if let Some(header) = &used.header {
-        let parameters = vec![in_header(header, outbound)?];
-        components.push(Component { r#type: "header", sub_type: None, index: None, parameters });
-    }
-    if !used.variables.is_empty() {
-        let parameters = parameters(&used.name, &used.variables)?;
+    let header = match (&used.header, defined.and_then(own_file)) {
+        (Some(header), _) => Some(in_header(header, outbound)?),
+        (None, Some((kind, link))) => Some(file_parameter(kind, File::of(link))?),
+        (None, None) => parts.header,
+    };
+    components.extend(header.map(|parameter| Component {
+        r#type: "header",
+        sub_type: None,
+        index: None,
+        parameters: vec![parameter],
+    }));
+    if !parts.body.is_empty() {
+        let parameters = parameters(&used.name, &parts.body)?;
         components.push(Component { r#type: "body", sub_type: None, index: None, parameters });
     }
+    components.extend(parts.buttons);
     if is_code {
-        components.extend(code_button(&used.variables));
+        components.extend(code_button(&parts.body));
     }
     Ok(Named { name: &used.name, language: Language { code }, components })
+}
+
+/// The file that a template brings itself.
+fn own_file(template: &Template) -> Option<(MediaKind, &str)> {
+    let kind = template.header.as_ref().and_then(Header::file_kind)?;
+    template.file()?.url.as_deref().map(|url| (kind, url))
+}
+
+/// A message's variables, by the part of the template that each belongs to.
+struct Parts<'a> {
+    header: Option<Parameter<'a>>,
+    body: BTreeMap<&'a str, &'a str>,
+    buttons: Vec<Component<'a>>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(used: &'a TemplateUse, defined: Option<&Template>) -> Result<Self, Unrenderable> {
+        let given = used.variables.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let mut parts = Self { header: None, body: given.collect(), buttons: Vec::new() };
+        for slot in defined.map(Template::slots).unwrap_or_default() {
+            let value = |parts: &mut Self| {
+                parts.body.remove(slot.key.as_str()).ok_or_else(|| {
+                    Unrenderable(format!("the template's placeholder `{}` has no value", slot.key))
+                })
+            };
+            match slot.place {
+                Place::Body => {}
+                Place::Header => {
+                    let is_number = slot.name.parse::<u32>().is_ok();
+                    let name = (!is_number).then(|| Cow::Owned(slot.name.clone()));
+                    parts.header = Some(parameter(name, value(&mut parts)?));
+                }
+                Place::Button(index) => {
+                    let text = value(&mut parts)?;
+                    let button = defined.and_then(|template| template.buttons.get(index));
+                    let (sub_type, r#type, value) = match button {
+                        Some(Button::CopyCode { .. }) => {
+                            ("copy_code", "coupon_code", Filling::CouponCode(text))
+                        }
+                        Some(
+                            Button::QuickReply { .. }
+                            | Button::Url { .. }
+                            | Button::Phone { .. }
+                            | Button::Otp { .. }
+                            | Button::Catalog { .. }
+                            | Button::Other { .. },
+                        )
+                        | None => ("url", "text", Filling::Text(text)),
+                    };
+                    parts.buttons.push(Component {
+                        r#type: "button",
+                        sub_type: Some(sub_type),
+                        index: Some(index.to_string()),
+                        parameters: vec![Parameter { r#type, parameter_name: None, value }],
+                    });
+                }
+            }
+        }
+        Ok(parts)
+    }
 }
 
 /// The body's parameters: in the order of their numbers, or by name, but never mixed.
 fn parameters<'a>(
     name: &str,
-    variables: &'a BTreeMap<String, String>,
+    variables: &BTreeMap<&'a str, &'a str>,
 ) -> Result<Vec<Parameter<'a>>, Unrenderable> {
-    let numbered: BTreeMap<u32, &str> = variables
-        .iter()
-        .filter_map(|(key, text)| Some((key.parse().ok()?, text.as_str())))
-        .collect();
+    let numbered: BTreeMap<u32, &'a str> =
+        variables.iter().filter_map(|(key, text)| Some((key.parse().ok()?, *text))).collect();
     if numbered.len() == variables.len() {
         return Ok(numbered.into_values().map(|text| parameter(None, text)).collect());
     }
     if numbered.is_empty() {
-        return Ok(variables
-            .iter()
-            .map(|(key, text)| parameter(Some(key.as_str()), text))
-            .collect());
+        let named = |(key, text): (&&'a str, &&'a str)| parameter(Some(Cow::Borrowed(*key)), text);
+        return Ok(variables.iter().map(named).collect());
     }
     Err(Unrenderable(format!(
         "the variables of the template `{name}` are partly numbered and partly named: WhatsApp \
@@ -288,17 +365,17 @@ fn parameters<'a>(
 
 /// An authentication template names its code twice: in its text and for the button that every
 /// such template has.
-fn code_button(variables: &BTreeMap<String, String>) -> Option<Component<'_>> {
+fn code_button<'a>(variables: &BTreeMap<&'a str, &'a str>) -> Option<Component<'a>> {
     let code = variables.values().next().filter(|_| variables.len() == 1)?;
     Some(Component {
         r#type: "button",
         sub_type: Some("url"),
-        index: Some("0"),
+        index: Some("0".to_owned()),
         parameters: vec![parameter(None, code)],
     })
 }
 
-const fn parameter<'a>(parameter_name: Option<&'a str>, text: &'a str) -> Parameter<'a> {
+const fn parameter<'a>(parameter_name: Option<Cow<'a, str>>, text: &'a str) -> Parameter<'a> {
     Parameter { r#type: "text", parameter_name, value: Filling::Text(text) }
 }
 
@@ -306,8 +383,11 @@ fn in_header<'a>(
     header: &'a HeaderMedia,
     outbound: &Outbound<'a>,
 ) -> Result<Parameter<'a>, Unrenderable> {
-    let file = File { caption: None, ..file(&header.media, outbound)? };
-    let value = match header.kind {
+    file_parameter(header.kind, File { caption: None, ..file(&header.media, outbound)? })
+}
+
+fn file_parameter(kind: MediaKind, file: File<'_>) -> Result<Parameter<'_>, Unrenderable> {
+    let value = match kind {
         MediaKind::Image => Filling::Image(File { filename: None, ..file }),
         MediaKind::Video => Filling::Video(File { filename: None, ..file }),
         MediaKind::Document => Filling::Document(file),
@@ -317,5 +397,5 @@ fn in_header<'a>(
             ));
         }
     };
-    Ok(Parameter { r#type: header.kind.as_str(), parameter_name: None, value })
+    Ok(Parameter { r#type: kind.as_str(), parameter_name: None, value })
 }

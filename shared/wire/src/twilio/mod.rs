@@ -12,6 +12,7 @@ mod form;
 mod parse;
 mod render;
 mod status;
+mod templates;
 mod verify;
 
 pub use classify::classify;
@@ -22,4 +23,5 @@ pub(crate) use credentials::credentials;
 pub(crate) use file::fetch_file;
 pub use parse::parse;
 pub use render::render;
+pub(crate) use templates::{list_templates, read_submission, read_templates, submit_template};
 pub use verify::{sign, verify};

@@ -105,15 +105,31 @@ fn content_sid(template: Option<&Template>) -> Result<&str, Unrenderable> {
     })
 }
 
-/// The variables, the header's file among them: at Twilio it stands in a placeholder of the
-/// content resource like any other.
+/// The variables, the header's file among them: at Twilio a content has one set of names for all
+/// its parts, and the file stands in a placeholder like any other.
 fn with_header(
     used: &TemplateUse,
     outbound: &Outbound<'_>,
 ) -> Result<BTreeMap<String, String>, Unrenderable> {
     let mut variables = used.variables.clone();
+    for slot in outbound.template.map(Template::slots).unwrap_or_default() {
+        let Some(value) = (slot.key != slot.name).then(|| variables.remove(&slot.key)).flatten()
+        else {
+            continue;
+        };
+        let there = variables.entry(slot.name.clone()).or_insert_with(|| value.clone());
+        if *there != value {
+            return Err(Unrenderable(format!(
+                "twilio has one placeholder `{}` for the whole template: `{}` must have the same \
+                 value",
+                slot.name, slot.key
+            )));
+        }
+    }
     if let Some(header) = &used.header {
-        let name = header.variable.as_deref().filter(|name| !name.is_empty()).ok_or_else(|| {
+        let defined = outbound.template.and_then(|template| template.file()?.variable.as_deref());
+        let name = header.variable.as_deref().or(defined).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| {
             Unrenderable(
                 "twilio fills a template's header through a placeholder of its content: name it \
                  in `header.variable`"

@@ -78,12 +78,9 @@ fn template(body: &str, variables: &[(&str, &str)]) -> Send {
     };
     Send {
         template: Some(Template {
-            name: "order".to_owned(),
-            language: "en".to_owned(),
-            category: Category::Utility,
             status: TemplateStatus::Approved,
-            body: body.to_owned(),
             provider_ref: Some(TEMPLATE_ID.to_owned()),
+            ..Template::new("order", "en", Category::Utility, body)
         }),
         ..Send::new(Content::Template(used))
     }

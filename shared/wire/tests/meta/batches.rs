@@ -26,6 +26,7 @@ fn told(item: &Item) -> String {
         }
         Item::Consent(c) => c.kind.clone(),
         Item::Limit(l) => l.kind.clone(),
+        Item::Tells(told) => told.kind.clone(),
         Item::Other { kind, .. } => kind.clone(),
     }
 }
@@ -202,7 +203,8 @@ fn f6_any_json_is_kept() {
 #[test]
 fn f6_what_belongs_to_no_conversation_keeps_its_fields() {
     let got = parse_bytes(fixture("event_template").to_string().as_bytes()).unwrap();
-    let [Item::Other { kind, raw }] = &got[..] else { panic!("{got:?}") };
+    let [Item::Tells(told)] = &got[..] else { panic!("{got:?}") };
+    let (kind, raw) = (&told.kind, &told.raw);
     assert_eq!(kind, "message_template_status_update:PAUSED");
     assert_eq!((&raw["field"][..], &raw["value.event"][..]), (&kind[..30], "PAUSED"));
     let poison = with(fixture("text"), VALUE, "messages", Some(json!(["poison", {"id": "x"}])));
@@ -210,6 +212,7 @@ fn f6_what_belongs_to_no_conversation_keeps_its_fields() {
     let kept: Vec<_> = got
         .iter()
         .map(|item| match item {
+            Item::Tells(told) => (told.kind.as_str(), told.raw.clone()),
             Item::Other { kind, raw } => (kind.as_str(), raw.clone()),
             told => panic!("{told:?}"),
         })

@@ -81,6 +81,7 @@ fn parse(webhook: &Value) -> Vec<Item> {
 /// An item without the fields that are kept of it; tests of those look at `parse_bytes`.
 fn by_name(item: Item) -> Item {
     match item {
+        Item::Tells(told) => other(&told.kind),
         Item::Other { kind, .. } => other(&kind),
         told => told,
     }

@@ -76,12 +76,9 @@ fn template(category: Category, variables: &[(&str, &str)]) -> Send {
     let used = TemplateUse { name: "order".to_owned(), language: None, variables, header: None };
     Send {
         template: Some(Template {
-            name: "order".to_owned(),
-            language: "en_US".to_owned(),
-            category,
             status: TemplateStatus::Approved,
-            body: "Hi {{1}}, order {{2}}.".to_owned(),
             provider_ref: None,
+            ..Template::new("order", "en_US", category, "Hi {{1}}, order {{2}}.")
         }),
         ..Send::new(Content::Template(used))
     }

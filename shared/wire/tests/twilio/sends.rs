@@ -87,12 +87,9 @@ fn template(variables: &[(&str, &str)]) -> Send {
     };
     Send {
         template: Some(Template {
-            name: "order".to_owned(),
-            language: "en".to_owned(),
-            category: Category::Utility,
             status: TemplateStatus::Approved,
-            body: "Hi {{1}}, order {{2}}.".to_owned(),
             provider_ref: Some("HX0123456789abcdef0123456789abcdef".to_owned()),
+            ..Template::new("order", "en", Category::Utility, "Hi {{1}}, order {{2}}.")
         }),
         ..Send::new(Content::Template(used))
     }

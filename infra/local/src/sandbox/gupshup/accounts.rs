@@ -53,12 +53,19 @@ pub(super) struct Template {
 pub(super) struct Accounts {
     apps: BTreeMap<String, GupshupAccount>,
     app_of_number: BTreeMap<String, String>,
+    app_of_id: BTreeMap<String, String>,
     templates: BTreeMap<String, Template>,
 }
 
 impl Accounts {
     pub(super) fn app(&self, app_name: &str) -> Option<&GupshupAccount> {
         self.apps.get(app_name)
+    }
+
+    /// The app of this id.
+    pub(super) fn app_by_id(&self, id: &str) -> Option<&GupshupAccount> {
+        let named = self.app_of_id.get(id).and_then(|name| self.app(name));
+        named.or_else(|| self.apps.values().find(|app| app.app_id == id))
     }
 
     /// Whether any app is opened by this key.
@@ -105,6 +112,12 @@ impl Sandbox {
         let state = &mut *self.state();
         state.claim_number(&phone, Provider::Gupshup);
         state.gupshup.accounts.app_of_number.insert(phone, app_name.to_owned());
+    }
+
+    /// Another id under which an app of Gupshup is found: the one that its sender was given.
+    pub fn register_gupshup_app_id(&self, app_name: &str, id: &str) {
+        let accounts = &mut self.state().gupshup.accounts;
+        accounts.app_of_id.insert(id.to_owned(), app_name.to_owned());
     }
 
     /// Adds a template of Gupshup, or changes the one with the same id.

@@ -34,6 +34,9 @@ pub(super) async fn describe(
     Path((_, media_id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    if let Some(health) = super::templates::health(&sandbox, &media_id, &headers) {
+        return Ok(Json(health).into_response());
+    }
     let state = sandbox.state();
     authenticate(&state.meta.accounts, &headers)?;
     let file = state.meta.files.get(&media_id).ok_or_else(|| Refusal::no_object(&media_id))?;
