@@ -78,7 +78,7 @@ fn an_inbound_message_has_the_shape_of_the_contract() {
             "failure": null, "attempts": [], "sent_at": "2025-11-20T10:00:00.000Z",
             "received_at": "2025-11-20T10:00:00.250Z", "forwarded": true,
             "notice": FORWARDED_NOTICE, "reply_to": null, "referral": null, "reactions": [],
-            "edited_at": null, "deleted_at": null,
+            "edited_at": null, "deleted_at": null, "cost": null,
         })
     );
     inbound.forwarded = false;
