@@ -134,6 +134,31 @@ async fn m22_a_raised_limit_wakes_at_once_and_as_many_as_there_are_places(provid
     assert_eq!(sent_to(&world).len(), 6, "without a limit nobody waits");
 }
 
+every_provider!(m22_a_raised_portfolio_wakes_whoever_waits_for_it);
+async fn m22_a_raised_portfolio_wakes_whoever_waits_for_it(provider: Provider) {
+    let world = world(provider, 1, 3).await;
+    let mut account = transom_testkit::world::account_body(provider);
+    account["portfolio"] = json!("group");
+    assert!(world.put("/v1/accounts/tw", account).await.status < 300);
+    let places = async |n: u32| {
+        let body = json!({ "messaging_limit": n });
+        assert!(world.put("/v1/portfolios/group", body).await.status < 300);
+    };
+    places(1).await;
+    let mut sender = sender_body(NUMBER);
+    sender["limit_scope"] = json!("portfolio");
+    assert_eq!(world.put("/v1/senders/support", sender).await.status, 200);
+    for n in 0..3 {
+        defer(&world, &customer(n)).await;
+    }
+    world.advance(seconds(60)).await;
+    assert_eq!(sent_to(&world).len(), 1);
+    places(2).await;
+    world.house.sweep().await.unwrap();
+    world.settle().await;
+    assert_eq!(sent_to(&world).len(), 2);
+}
+
 every_provider!(m22_a_lowered_limit_keeps_them_waiting);
 async fn m22_a_lowered_limit_keeps_them_waiting(provider: Provider) {
     let world = world(provider, 3, 5).await;

@@ -10,7 +10,7 @@
 use crate::limit::{holder, scope_of};
 use crate::submit::SendContext;
 use crate::{App, AppError};
-use transom_core::account::{Account, Sender};
+use transom_core::account::{Account, LimitScope, Sender};
 use transom_core::due::QUEUED_PATIENCE;
 use transom_core::identity::User;
 use transom_core::message::Phase;
@@ -52,7 +52,8 @@ impl App {
         user: &User,
         now: Timestamp,
     ) -> Result<bool, AppError> {
-        if sender.messaging_limit.is_none() {
+        // A portfolio has a figure of its own.
+        if sender.messaging_limit.is_none() && sender.limit_scope == LimitScope::Sender {
             return Ok(false);
         }
         let scope = scope_of(sender, account);

@@ -204,7 +204,7 @@ impl App {
             Course::Refuse(refusal) => {
                 return self.refuse_queued(&message, &refusal_record(&refusal, now)).await;
             }
-            Course::Hold(_) => return self.hold_queued(&message, &session, now).await,
+            Course::Hold(_) => return Box::pin(self.hold_queued(&message, &session, now)).await,
             Course::Send { which, sent_as, counts } => (which, sent_as, counts),
         };
         if let Some(until) = self.must_wait(&message, &session, now).await? {
@@ -254,7 +254,7 @@ impl App {
                 if message.plan.waits_for_a_place {
                     self.publish(vec![self.limit_reached(sender, account, next_free_at, now)])
                         .await?;
-                    self.defer_for_place((sender, account), &message, now).await?;
+                    Box::pin(self.defer_for_place((sender, account), &message, now)).await?;
                     return Ok(());
                 }
                 let refusal = limit_refusal(&context.sender, next_free_at, now);

@@ -51,7 +51,7 @@ impl App {
             if is_open(&session, now) {
                 let mut waiting = session.clone();
                 waiting.held.insert(id.clone());
-                self.release_held(&waiting, now).await?;
+                Box::pin(self.release_held(&waiting, now)).await?;
                 return Ok(self.store.message(&id).await?.unwrap_or(message));
             }
         }

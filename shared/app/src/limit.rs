@@ -2,7 +2,7 @@
 
 use crate::{App, AppError};
 use transom_core::account::{Account, LimitScope, Sender};
-use transom_core::id::MessageId;
+use transom_core::id::{MessageId, PortfolioId};
 use transom_core::identity::User;
 use transom_core::limit::LIMIT_DEFAULT;
 use transom_core::time::Timestamp;
@@ -12,7 +12,7 @@ use transom_store::{Message, Reservation, Usage, Wanted};
 #[must_use]
 pub fn scope_of(sender: &Sender, account: &Account) -> String {
     match (sender.limit_scope, &account.portfolio) {
-        (LimitScope::Portfolio, Some(portfolio)) => format!("portfolio#{portfolio}"),
+        (LimitScope::Portfolio, Some(portfolio)) => scope_of_portfolio(portfolio),
         (LimitScope::Portfolio | LimitScope::Sender, _) => {
             format!("number#{}", sender.phone.digits())
         }
@@ -21,6 +21,12 @@ pub fn scope_of(sender: &Sender, account: &Account) -> String {
 
 /// The figure of a portfolio that nobody has set up yet.
 const PORTFOLIO_DEFAULT: Option<u32> = Some(LIMIT_DEFAULT);
+
+/// The key of a portfolio's scope.
+#[must_use]
+pub fn scope_of_portfolio(id: &PortfolioId) -> String {
+    format!("portfolio#{id}")
+}
 
 /// The name under which an attempt holds a place.
 #[must_use]

@@ -55,7 +55,7 @@ impl App {
             sent_by: Some(SENT_BY.to_owned()),
             message: Some(MessageId::new(&session.id, at, &tail)),
         };
-        match self.submit(request, now).await {
+        match Box::pin(self.submit(request, now)).await {
             Ok(sent) => {
                 tracing::info!(outcome = "nudged", message = %sent.id, "a window is about to close");
                 Ok(())

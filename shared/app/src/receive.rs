@@ -93,7 +93,7 @@ impl App {
             self.enqueue_expected(files).await;
             let ids = stored.iter().map(|(place, _)| &place.id);
             self.ask_once(&sender, &session, ids, now).await?;
-            self.release_held(&session, now).await?;
+            Box::pin(self.release_held(&session, now)).await?;
             tracing::info!(outcome = "received", account = %account.account.id, sender = %sender.sender.id, conversation = %session.id, messages = stored.len(), "message");
             return Ok(());
         }

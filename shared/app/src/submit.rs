@@ -240,10 +240,10 @@ impl App {
         };
         // From here on the message is durable and due: nothing that fails is an error any more.
         if stored.phase == Phase::Queued {
-            stored = self.reserve_or_refuse(&context, &session, &id, stored, now).await;
+            stored = Box::pin(self.reserve_or_refuse(&context, &session, &id, stored, now)).await;
         }
         if stored.phase == Phase::Held {
-            stored = self.hold_or_leave(&session, &id, stored, now).await;
+            stored = Box::pin(self.hold_or_leave(&session, &id, stored, now)).await;
         }
         self.conclude(&context, &id, stored, now).await
     }

@@ -100,13 +100,14 @@ impl App {
     }
 
     async fn visit_due(&self, key: DueKey, now: Timestamp) -> bool {
+        // Boxed: a visit may send a message, and together they are too large for a thread's stack.
         let result = match &key.kind {
-            DueKind::Session(id) => self.visit_session(id, now).await,
-            DueKind::Message(id) => self.visit_message(id, now).await,
-            DueKind::Media(id) => self.visit_media(id, now).await,
-            DueKind::Scope(scope) => self.visit_scope(scope, now).await,
+            DueKind::Session(id) => Box::pin(self.visit_session(id, now)).await,
+            DueKind::Message(id) => Box::pin(self.visit_message(id, now)).await,
+            DueKind::Media(id) => Box::pin(self.visit_media(id, now)).await,
+            DueKind::Scope(scope) => Box::pin(self.visit_scope(scope, now)).await,
             DueKind::Delivery { subscription, event } => {
-                self.visit_delivery(subscription, event, now).await
+                Box::pin(self.visit_delivery(subscription, event, now)).await
             }
         };
         let Err(error) = result else { return true };

@@ -3,6 +3,7 @@
 
 use super::{ROUNDS_MAX, contended};
 use crate::event::Event;
+use crate::limit::scope_of_portfolio;
 use crate::{App, AppError};
 use serde_json::json;
 use std::cmp::Ordering;
@@ -128,6 +129,9 @@ impl App {
                     (change.from, change.at)
                 }
             };
+            // Whoever waits for a place of it is looked at anew.
+            let scope = format!("number#{}", record.sender.phone.digits());
+            self.wake_waiting(&scope, now).await?;
             let event = limit_event(whose, Some(from), told.limit, at);
             return self.publish(event.into_iter().collect()).await;
         }
@@ -162,6 +166,7 @@ impl App {
                     (change.from, change.at)
                 }
             };
+            self.wake_waiting(&scope_of_portfolio(id), now).await?;
             let event = limit_event(LimitOf::Portfolio(id), Some(from), told.limit, at);
             return self.publish(event.into_iter().collect()).await;
         }

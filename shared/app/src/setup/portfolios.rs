@@ -3,6 +3,7 @@
 use super::limits::{LimitOf, limit_event, new_portfolio};
 use super::name;
 use crate::converse::LimitView;
+use crate::limit::scope_of_portfolio;
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Deserializer, Serialize};
 use transom_core::account::LimitScope;
@@ -71,6 +72,8 @@ impl App {
         record.portfolio.messaging_limit = body.messaging_limit;
         record.updated_at = now;
         self.store.put_portfolio(&record).await?;
+        // Whoever waits for a place of it is looked at anew.
+        self.wake_waiting(&scope_of_portfolio(&id), now).await?;
         let event = limit_event(LimitOf::Portfolio(&id), before, body.messaging_limit, now);
         self.publish(event.into_iter().collect()).await?;
         Ok(PortfolioView::from(&record))
