@@ -271,7 +271,6 @@ async fn what_belongs_to_later_issues_says_so() {
     let world = World::start().await;
     world.customer_writes("Hello").await;
     let calls = [
-        ("GET", "/v1/audit"),
         ("GET", "/v1/self-check"),
         ("GET", "/v1/offers"),
         ("PUT", "/v1/agents/asha"),

@@ -7,6 +7,7 @@
 )]
 
 mod agent_limits;
+mod audit;
 mod blocked;
 mod broken;
 mod changes;

@@ -1,6 +1,8 @@
 //! One call: its route, who may make it, and what the document says of it.
 
+use crate::audit::{Audit, is_audited, record};
 use crate::auth::{Guard, check};
+use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -123,10 +125,22 @@ impl Call {
         self
     }
 
-    /// The route, for keys of the call's roles alone.
-    pub(crate) fn guarded(self, app: &App) -> MethodRouter<App> {
-        let guard = Guard { app: app.clone(), roles: self.doc.roles };
-        self.route.route_layer(from_fn_with_state(guard, check))
+    /// The route, for keys of the call's roles alone; what changes the set-up is written down.
+    pub(crate) fn guarded(self, audit: &Audit) -> MethodRouter<App> {
+        let guard = Guard { app: audit.app.clone(), roles: self.doc.roles };
+        let changes = !matches!(self.doc.method, HttpMethod::Get);
+        let mut route = self.route;
+        if changes && is_audited(self.doc.path) {
+            route = route.route_layer(from_fn_with_state(audit.clone(), record));
+        }
+        route.route_layer(from_fn_with_state(guard, check))
+    }
+
+    /// How the audit reads what a call changes: the call that shows it, without a guard.
+    pub(crate) fn reader(self, app: &App) -> Option<(&'static str, Router)> {
+        let path = self.doc.path;
+        let shows = matches!(self.doc.method, HttpMethod::Get) && is_audited(path);
+        shows.then(|| (path, Router::new().route(path, self.route).with_state(app.clone())))
     }
 }
 

@@ -5,6 +5,7 @@
 //! document are both made: a call cannot be in one and not in the other. No rule is decided here.
 
 mod accounts;
+mod audit;
 mod auth;
 mod brands;
 mod call;
@@ -37,6 +38,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, HeaderName};
+use std::sync::Arc;
 use transom_app::{App, Problem};
 use transom_core::code::Code;
 
@@ -48,9 +50,11 @@ const REQUEST_ID_CHARS: usize = 16;
 /// The API on `app`.
 pub fn router(app: App) -> Router {
     let mut routes = Router::new().route("/openapi.json", get(openapi::show));
+    let readers = calls().into_iter().filter_map(|call| call.reader(&app)).collect();
+    let audit = audit::Audit { app: app.clone(), readers: Arc::new(readers) };
     for call in calls() {
         let path = call.doc.path;
-        routes = routes.route(path, call.guarded(&app));
+        routes = routes.route(path, call.guarded(&audit));
     }
     routes
         .method_not_allowed_fallback(wrong_method)
@@ -63,6 +67,7 @@ pub fn router(app: App) -> Router {
 fn calls() -> Vec<Call> {
     [
         accounts::calls(),
+        audit::calls(),
         brands::calls(),
         senders::calls(),
         entry_points::calls(),

@@ -22,7 +22,6 @@ async fn not_yet() -> Failure {
 
 fn set_up() -> Vec<Call> {
     vec![
-        get("/v1/audit", "Who changed what", ADMIN, not_yet),
         get("/v1/self-check", "Every check with its remedy", ADMIN, not_yet),
     ]
 }

@@ -6,6 +6,7 @@
 
 mod aftermath;
 mod agent_limits;
+pub mod audit;
 mod budget;
 pub mod check;
 pub mod clock;

@@ -10,6 +10,7 @@
 mod accounts;
 mod agent_limits;
 mod aliases;
+mod audit;
 mod budgets;
 mod claims;
 mod deliveries;
@@ -46,6 +47,7 @@ pub use accounts::{
 };
 pub use agent_limits::{AgentSend, Counted};
 pub use aliases::Heir;
+pub use audit::{AuditRecord, audit_time};
 pub use budgets::{BudgetTaken, BudgetWanted};
 pub use claims::Claim;
 pub use deliveries::{DeliveryRecord, DeliveryState};
