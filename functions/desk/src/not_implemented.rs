@@ -21,9 +21,7 @@ async fn not_yet() -> Failure {
 }
 
 fn set_up() -> Vec<Call> {
-    vec![
-        get("/v1/self-check", "Every check with its remedy", ADMIN, not_yet),
-    ]
+    vec![get("/v1/self-check", "Every check with its remedy", ADMIN, not_yet)]
 }
 
 fn messages() -> Vec<Call> {
