@@ -63,7 +63,8 @@ impl Budget {
             Per::Month => {
                 let name = part(7);
                 // The first midnight of another month: at most 31 days on.
-                let days = (1..=31).map(|n| midnight.plus(Millis::from_hours(24 * n)));
+                let days =
+                    (1_i64..=31).map(|n| midnight.plus(Millis::from_hours(n.saturating_mul(24))));
                 let mut later = days.filter(|d| d.rfc3339().get(..7) != Some(name.as_str()));
                 let ends_at = later.next().unwrap_or(midnight.plus(day));
                 Period { name, ends_at }

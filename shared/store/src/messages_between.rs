@@ -49,7 +49,7 @@ impl Store {
                 if message.direction == Direction::Out {
                     self.fill_body(&mut message).await?;
                 }
-                if !message.content.as_ref().is_some_and(|c| c.template().is_some()) {
+                if message.content.as_ref().is_none_or(|c| c.template().is_none()) {
                     // What was written is nothing that is counted.
                     message.content = Some(Content::Text { text: String::new() });
                 }
