@@ -45,9 +45,10 @@ impl<'a> Limited<'a> {
     }
 
     fn refusal(&self, code: Code, limit: u32, free_at: Timestamp) -> RefusalRecord {
-        let detail = match code {
-            Code::AgentMonthLimit => format!("this agent has sent {limit} messages in 30 days"),
-            _ => format!("agents have sent {limit} messages since the customer's last one"),
+        let detail = if code == Code::AgentMonthLimit {
+            format!("this agent has sent {limit} messages in 30 days")
+        } else {
+            format!("agents have sent {limit} messages since the customer's last one")
         };
         RefusalRecord {
             code,
