@@ -189,6 +189,58 @@ fn m53_m54_the_template_switch() {
     assert_eq!(refused(&c.decide(&text())), Code::WindowExpired);
 }
 
+/// Active, the template switch, consent, a balance: every cell, and what becomes in it of free text
+/// and of a template.
+#[test]
+fn m53_m54_m55_m57_m58_m59_every_cell_of_the_four_conditions_has_a_named_reason() {
+    use Code::{
+        InsufficientBalance as Balance, NotOptedIn as Consent, TemplateMessagingOff as Off,
+        WindowExpired as Closed,
+    };
+    use SentAs::{Session, Template};
+    type Cell = ([bool; 4], Result<SentAs, Code>, Result<SentAs, Code>);
+    // active, switch, opted in, balance | free text | template
+    let cells: [Cell; 16] = [
+        ([true, true, true, true], Ok(Session), Ok(Session)),
+        ([true, true, true, false], Err(Balance), Err(Balance)),
+        ([true, true, false, true], Ok(Session), Err(Consent)),
+        ([true, true, false, false], Err(Balance), Err(Consent)),
+        ([true, false, true, true], Ok(Session), Ok(Session)),
+        ([true, false, true, false], Err(Balance), Err(Balance)),
+        ([true, false, false, true], Ok(Session), Err(Consent)),
+        ([true, false, false, false], Err(Balance), Err(Consent)),
+        ([false, true, true, true], Err(Closed), Ok(Template)),
+        ([false, true, true, false], Err(Closed), Err(Balance)),
+        ([false, true, false, true], Err(Closed), Err(Consent)),
+        ([false, true, false, false], Err(Closed), Err(Consent)),
+        ([false, false, true, true], Err(Closed), Err(Off)),
+        ([false, false, true, false], Err(Closed), Err(Off)),
+        ([false, false, false, true], Err(Closed), Err(Consent)),
+        ([false, false, false, false], Err(Closed), Err(Consent)),
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    for (conditions, free_text, filled) in cells {
+        assert!(seen.insert(conditions), "{conditions:?} stands twice");
+        let [active, switch, opted_in, balance] = conditions;
+        let mut case = case();
+        case.now = Timestamp::from_millis(if active { HOUR } else { 25 * HOUR });
+        case.sender.template_messaging = switch;
+        if !opted_in {
+            case.consent = super::Consent::default();
+        }
+        if !balance {
+            case.wallet = Wallet::Empty { until: None };
+        }
+        for (content, expected) in [(text(), free_text), (template(), filled)] {
+            let found = match case.decide(&content) {
+                Decision::Send { sent_as, .. } => Ok(sent_as),
+                Decision::Refuse(refusal) => Err(refusal.code),
+            };
+            assert_eq!(found, expected, "{conditions:?} {content:?}");
+        }
+    }
+}
+
 #[test]
 fn m71_m72_d10_a_template_needs_consent_and_a_reply_does_not() {
     let mut c = case();
