@@ -97,7 +97,8 @@ impl App {
             counts_against_limit: counts,
             inputs: Some(inputs(&considered, &begun, now)),
             alternatives,
-            warnings: warnings(window.as_ref(), sent_as, now).into_iter().chain(waits).collect(),
+            // What waits does not meet this window any more.
+            warnings: waits.map_or_else(|| warnings(window.as_ref(), sent_as, now), |w| vec![w]),
             notices: unshown(&account.profile(), Some(content), request.reply_to.is_some()),
             cost: cost_view(cost.as_ref()),
         })

@@ -60,7 +60,7 @@ async fn limit(world: &World, places: u32) {
 /// There is one place, and whoever wants it agrees to be written to.
 async fn one_place(world: &World) {
     limit(world, 1).await;
-    for to in [CUSTOMER, OTHER, "+919876500002"] {
+    for to in [CUSTOMER, OTHER] {
         world.opt_in(to).await;
     }
     world.settle().await;
@@ -175,20 +175,6 @@ pub(super) fn dispatch() -> Vec<Case> {
             }
             .boxed()
         }),
-        handed_out(twilio, "one that finds no place left", "\"ph\":\"limited\"", |world| {
-            async {
-                world.sandbox().set_autostatus(AutoStatus::Manual);
-                one_place(world).await;
-                // Its place could not be taken when it was submitted, and another takes it.
-                let script = Script::new();
-                world.inject(script.on("Desk", "TransactWriteItems", 0, 3, WireFault::Unreachable));
-                take(world, deferred(CUSTOMER)).await;
-                world.house.faults().set(None);
-                take(world, deferred(OTHER)).await;
-                Act::HandedOut("Sender", None)
-            }
-            .boxed()
-        }),
         handed_out(twilio, "a released one", "f1_accepted", |world| {
             async {
                 two_are_held(world).await;
@@ -257,15 +243,12 @@ pub(super) fn sweep() -> Vec<Case> {
             }
             .boxed()
         }),
-        of(twilio, "two who wait for a place that has become free", "places used: 2", |world| {
+        of(twilio, "one who waits for a place that has become free", "places used: 1", |world| {
             async {
                 full(world).await;
                 take(world, deferred(CUSTOMER)).await;
-                seconds(world, 1);
-                take(world, deferred("+919876500002")).await;
                 world.settle().await;
                 world.advance(Millis::from_seconds(60)).await;
-                limit(world, 2).await;
                 seconds(world, 24 * 3600);
                 Act::Sweep
             }
