@@ -39,10 +39,18 @@ struct Options {
     template: Option<PathBuf>,
 }
 
+/// The stack of each thread: an unoptimised build polls whole roads on one, and two mebibytes, the
+/// default, are not enough for the longest.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 fn main() -> Result<()> {
     logs::start_terminal("warn,transom_local=info");
     let options = Options::parse();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(options))
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()?
+        .block_on(run(options))
 }
 
 async fn run(options: Options) -> Result<()> {

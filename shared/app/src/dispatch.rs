@@ -139,7 +139,8 @@ impl App {
         match message.phase {
             Phase::Queued => {
                 gate.turns.pass(&self.clock, spacing(entry.rate)).await;
-                self.cross(id, message, &gate.calls, spacing(entry.rate)).await
+                // Boxed: the longest road there is would else make every future around it as large.
+                Box::pin(self.cross(id, message, &gate.calls, spacing(entry.rate))).await
             }
             Phase::Sending => self.meet_interrupted(id, &message).await,
             Phase::Refused | Phase::Cancelled => self.refund_ended(&message).await,
