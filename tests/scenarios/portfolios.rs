@@ -219,6 +219,17 @@ async fn m22_a_providers_event_counts_once_and_by_its_time() {
             ];
             assert_eq!(raised, expected, "{provider:?}");
             assert_eq!(told(&world, "limit.lowered"), [(Value::Null, json!(250))]);
+            let audit = world.get("/v1/audit?by=provider&target=/v1/senders/support").await.body;
+            let changes: Vec<_> = audit["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|a| (&a["before"]["messaging_limit"], &a["after"]["messaging_limit"]))
+                .map(|(from, to)| (from.clone(), to.clone()))
+                .rev()
+                .collect();
+            assert_eq!(changes[..3], expected, "each once: {audit}");
+            assert_eq!(changes[3..], [(Value::Null, json!(250))], "{audit}");
             let kept = world.get("/v1/accounts/tw/events").await.body;
             assert_eq!(kept["items"], json!([]), "acted on");
             // Other settings of the sender are untouched, and what an administrator says later counts.

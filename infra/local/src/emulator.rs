@@ -19,7 +19,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 /// How long an invocation may take before the caller hears that it failed.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_secs(180);
 /// The largest body that a gateway takes.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 

