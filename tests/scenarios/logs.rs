@@ -24,7 +24,7 @@ fn logged(scenarios: &[&str]) -> String {
 
 #[test]
 fn f16_nothing_personal_is_logged() {
-    let text = logged(&["main_road::", "blocked::", "broken::", "inbound::f13", "statuses::u1"]);
+    let text = logged(&["main_road::", "blocked::m80", "inbound::f13", "statuses::u1"]);
     let outcomes = text.lines().filter(|line| line.contains("outcome")).count();
     assert!(outcomes > 100, "they are logged: {outcomes}");
     let personal = [

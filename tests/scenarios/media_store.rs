@@ -5,7 +5,7 @@ use crate::every_provider::every_provider;
 use serde_json::{Value, json};
 use transom_core::account::Provider;
 use transom_core::time::{Millis, Timestamp};
-use transom_testkit::world::{BEGINNING, CUSTOMER, NUMBER};
+use transom_testkit::world::{BEGINNING, CUSTOMER, NUMBER, template_body};
 use transom_testkit::{
     Answer, FileFault, FileHost, PhoneContent, PhoneMedia, PhoneMessage, ServedFile, World,
 };
@@ -71,6 +71,10 @@ async fn m41_a_stored_file_is_sent_as_a_link_that_ends(provider: Provider) {
 
     // The header of a template is a file like any other.
     world.opt_in(CUSTOMER).await;
+    let mut ready = template_body();
+    ready["header"] = json!({ "type": "image" });
+    let put = world.put("/v1/accounts/tw/templates/order_ready", ready).await;
+    assert_eq!(put.status, 200, "{}", put.body);
     let header = json!({ "type": "image", "media": id, "variable": "file" });
     let template = json!({
         "type": "template", "name": "order_ready", "language": "en",

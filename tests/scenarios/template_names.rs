@@ -38,8 +38,8 @@ async fn what_is_renamed_in_the_template_is_renamed_here(provider: Provider) {
 every_provider!(a_function_is_held_to_its_policy);
 async fn a_function_is_held_to_its_policy(provider: Provider) {
     let taken = TEMPLATE.replacen(
-        "dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem",
-        "dynamodb:GetItem, dynamodb:UpdateItem",
+        "dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:DeleteItem",
+        "dynamodb:GetItem, dynamodb:UpdateItem, dynamodb:DeleteItem",
         1,
     );
     assert_ne!(taken, TEMPLATE);

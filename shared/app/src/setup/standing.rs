@@ -26,7 +26,7 @@ impl<'a> Standing<'a> {
             Some("verified") => {}
             Some(_) | None => effects.push(
                 "Until the business is verified, customers see the number in place of its display \
-                 name, and WhatsApp keeps the messaging limit low: verify it in Meta's Business \
+                 name, and WhatsApp keeps the messaging limit low: verify it in the Business \
                  Manager.",
             ),
         }
