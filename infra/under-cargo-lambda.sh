@@ -23,7 +23,7 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 
-TRANSOM_RUNTIME_API=http://127.0.0.1:$port cargo test --locked -p transom-tests --test binaries || {
+TRANSOM_RUNTIME_API=http://127.0.0.1:$port cargo test --locked --workspace --test binaries || {
   echo "what cargo lambda watch said last:" >&2
   tail -n 20 "$log" >&2
   exit 1

@@ -8,6 +8,7 @@ fn logged(scenarios: &[&str]) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(scenarios)
         .args(["--nocapture", "--test-threads=2"])
+        .env(transom_testkit::PART_OF_A_RUN, "1")
         .env(
             "TRANSOM_LOG",
             "info,transom_app=trace,transom_boot=trace,transom_desk=trace,transom_inbound=trace,\

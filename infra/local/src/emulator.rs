@@ -45,7 +45,8 @@ struct Elsewhere {
     generation: AtomicU64,
 }
 
-/// The generations of this process.
+/// The generations of this process: another process needs another emulator, which knows beforehand
+/// what it is asked for (`infra/under-cargo-lambda.sh`).
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// The invocations that wait for one function.
@@ -70,9 +71,7 @@ impl Emulator {
     /// The name under which the processes that are started next poll for a function.
     pub(crate) fn names(&self) -> impl Fn(&str) -> String + use<> {
         let generation = self.0.elsewhere.as_ref().map(|elsewhere| {
-            let process = std::process::id();
-            let next = GENERATIONS.fetch_add(1, Ordering::Relaxed);
-            let generation = (u64::from(process) << 16) + next;
+            let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
             elsewhere.generation.store(generation, Ordering::Relaxed);
             generation
         });

@@ -13,7 +13,7 @@ use std::future::Future;
 use tower::ServiceExt;
 use transom_app::App;
 use transom_app::dispatch::QueuedEntry;
-use transom_core::time::Timestamp;
+use transom_core::time::{Millis, Timestamp};
 
 /// Runs `future` on a current-thread runtime: a function handles one event at a time, and a
 /// second thread only costs.
@@ -70,7 +70,7 @@ where
     block_on(async {
         let app = clients::app_from_lambda().await?;
         lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
-            let deadline = deadline(&app, event.context.deadline);
+            let deadline = deadline(app.clock.now(), app.clock.ahead(), event.context.deadline);
             let work = handle(app.clone(), event.payload, deadline);
             async move { work.await.map_err(Error::from) }
         }))
@@ -90,7 +90,7 @@ where
     block_on(async {
         let app = clients::app_from_lambda().await?;
         lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| {
-            let deadline = deadline(&app, event.context.deadline);
+            let deadline = deadline(app.clock.now(), app.clock.ahead(), event.context.deadline);
             let work = handle(app.clone(), deadline);
             async move { work.await.map_err(Error::from) }
         }))
@@ -98,11 +98,18 @@ where
     })
 }
 
-/// The runtime's deadline by the clock of the use cases, which on a developer's machine may have
-/// been moved.
-fn deadline(app: &App, milliseconds: u64) -> Timestamp {
-    let by_system = Timestamp::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
-    by_system.plus(app.clock.ahead())
+/// Less than this is no time since 1970, in milliseconds: `cargo lambda watch` states how long an
+/// invocation may take where Lambda states when it ends.
+const STATED_AS_A_TIME_MIN: i64 = 24 * 60 * 60 * 1000;
+
+/// The runtime's deadline by the clock of the use cases, which on a developer's machine is `ahead`
+/// of the system's.
+fn deadline(now: Timestamp, ahead: Millis, stated: u64) -> Timestamp {
+    let stated = i64::try_from(stated).unwrap_or(i64::MAX);
+    if stated < STATED_AS_A_TIME_MIN {
+        return now.plus(Millis::new(stated));
+    }
+    Timestamp::from_millis(stated).plus(ahead)
 }
 
 /// The entries of a batch, as the use cases take them.
@@ -133,4 +140,20 @@ pub fn give_back(receipts: Vec<String>) -> SqsBatchResponse {
         })
         .collect();
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_a_time_or_how_long_there_is() {
+        let now = Timestamp::from_millis(1_795_000_000_000);
+        let hour = Millis::from_hours(1);
+        let at = 1_795_000_060_000;
+        assert_eq!(deadline(now, Millis::new(0), at).as_millis(), 1_795_000_060_000);
+        assert_eq!(deadline(now, hour, at).as_millis(), 1_795_003_660_000);
+        assert_eq!(deadline(now, hour, 600_000).as_millis(), 1_795_000_600_000);
+        assert_eq!(deadline(now, hour, u64::MAX), Timestamp::from_millis(i64::MAX).plus(hour));
+    }
 }

@@ -14,7 +14,7 @@ pub mod world;
 pub use facts::{Facts, facts};
 pub use faults::{AtCall, Script};
 pub use files::{FileHost, ServedFile};
-pub use record::recorded_actions;
+pub use record::{PART_OF_A_RUN, recorded_actions};
 pub use subscriber::{Heard, Reception, Subscriber};
 pub use transom_local::sandbox::{
     AutoStatus, Fault, FileFault, PhoneContent, PhoneMedia, PhoneMessage, sign_twilio as sign,

@@ -12,11 +12,16 @@ fn folder() -> PathBuf {
     exe.parent().map(|p| p.join("transom-actions")).unwrap_or_default()
 }
 
+/// Set for a run of the suite that a test of the suite starts: it adds to what its parent kept.
+pub const PART_OF_A_RUN: &str = "TRANSOM_PART_OF_A_RUN";
+
 /// Forgets earlier runs; once in a process, before its first World.
 pub(crate) fn begin() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
-        let _absent = std::fs::remove_dir_all(folder());
+        if std::env::var_os(PART_OF_A_RUN).is_none() {
+            let _absent = std::fs::remove_dir_all(folder());
+        }
         let _exists = std::fs::create_dir_all(folder());
     });
 }
