@@ -8,7 +8,6 @@
 )]
 
 use std::path::PathBuf;
-use std::process::Command;
 use transom_core::account::Provider;
 use transom_core::time::Millis;
 use transom_testkit::world::{CUSTOMER, NUMBER};
@@ -18,8 +17,7 @@ use transom_testkit::{PhoneContent, PhoneMedia, PhoneMessage, World, WorldPlan};
 fn built() -> PathBuf {
     let exe = std::env::current_exe().unwrap();
     let folder = exe.parent().unwrap().parent().unwrap().to_path_buf();
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let status = Command::new(cargo)
+    let status = transom_testkit::cargo()
         .args(["build", "--workspace", "--bins", "--quiet"])
         .arg("--target-dir")
         .arg(folder.parent().unwrap())

@@ -51,7 +51,7 @@ fn told(provider: Provider, name: &str, word: &str, at: Timestamp) -> Value {
     }
 }
 
-async fn post(world: &World, body: &Value) {
+pub(crate) async fn post(world: &World, body: &Value) {
     let answer = world.posts(world.provider, body).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
@@ -245,7 +245,7 @@ fn standing(provider: Provider, meta: &Value, gupshup: &Value, at: Timestamp) ->
     }
 }
 
-fn restricted(provider: Provider, kind: &str, until: Timestamp, at: Timestamp) -> Value {
+pub(crate) fn restricted(provider: Provider, kind: &str, until: Timestamp, at: Timestamp) -> Value {
     let expiration = until.as_millis() / 1000;
     standing(
         provider,

@@ -51,12 +51,9 @@ impl<'a> Limited<'a> {
             format!("agents have sent {limit} messages since the customer's last one")
         };
         RefusalRecord {
-            code,
-            also: Vec::new(),
             detail: Some(detail),
-            at: self.now,
             retry_at: Some(free_at),
-            lapse: None,
+            ..RefusalRecord::new(code, self.now)
         }
     }
 }

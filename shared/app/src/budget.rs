@@ -106,12 +106,5 @@ fn budget_refusal(
             (detail, (*cost <= most.amount).then_some(period.ends_at))
         }
     };
-    RefusalRecord {
-        code: Code::BudgetReached,
-        also: Vec::new(),
-        detail: Some(detail),
-        at: now,
-        retry_at,
-        lapse: None,
-    }
+    RefusalRecord { detail: Some(detail), retry_at, ..RefusalRecord::new(Code::BudgetReached, now) }
 }

@@ -11,8 +11,8 @@ use crate::limit::LimitLook;
 use crate::price::cost_of;
 use crate::submit::{Considered, SendContext, SendRequest, limit_refusal, refusal_record, unshown};
 use crate::view::{
-    AlternativeView, CheckBudget, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView,
-    cost_view, window_view,
+    AlternativeView, CheckBudget, CheckInputs, CheckLimit, CheckTemplate, CheckView, NearestView,
+    WarningView, cost_view, window_view,
 };
 use crate::wallet::wallet_of;
 use crate::{App, AppError, Problem};
@@ -21,7 +21,7 @@ use transom_core::code::Code;
 use transom_core::content::Content;
 use transom_core::decide::{Decision, SentAs};
 use transom_core::money::Money;
-use transom_core::plan::{Course, Plan, Which, is_window};
+use transom_core::plan::{Course, Plan, Which};
 use transom_core::time::Timestamp;
 use transom_core::wallet::Wallet;
 use transom_core::window::{Channel, Window};
@@ -42,7 +42,7 @@ impl App {
         mut request: SendRequest,
         now: Timestamp,
     ) -> Result<CheckView, AppError> {
-        let considered = self.consider(&mut request).await?;
+        let considered = self.consider(&mut request, now).await?;
         let Considered { resolved, context, file, prices } = &considered;
         let session = resolved.session.as_ref();
         let content = &request.content;
@@ -93,6 +93,7 @@ impl App {
             detail: refusal.as_ref().map(said),
             remedy: refusal.as_ref().map(|r| r.code.remedy()),
             retry_at: refusal.as_ref().and_then(|r| r.retry_at).map(Timestamp::rfc3339),
+            nearest: refusal.as_ref().and_then(|r| r.nearest.as_ref()).map(NearestView::from),
             sent_as,
             counts_against_limit: counts,
             inputs: Some(inputs(&considered, &begun, now)),
@@ -189,7 +190,7 @@ fn foreseen(course: Course, plan: &Plan, now: Timestamp) -> (Decision, Option<Wa
             let held = || about("held", "the window is closed: it waits until the customer writes");
             (in_the_window, scheduled().or_else(held))
         }
-        Course::Refuse(refusal) if later.is_some() && is_window(refusal.code) => {
+        Course::Refuse(refusal) if later.is_some() && refusal.by_window => {
             (in_the_window, scheduled())
         }
         Course::Refuse(refusal) => (Decision::Refuse(refusal), None),

@@ -644,14 +644,7 @@ fn backoff(enqueue: u32) -> Millis {
 }
 
 fn ended(code: Code, detail: &str, now: Timestamp) -> RefusalRecord {
-    RefusalRecord {
-        code,
-        also: Vec::new(),
-        detail: Some(detail.to_owned()),
-        at: now,
-        retry_at: None,
-        lapse: None,
-    }
+    RefusalRecord { detail: Some(detail.to_owned()), ..RefusalRecord::new(code, now) }
 }
 
 fn empty() -> transom_core::content::Content {

@@ -2,6 +2,7 @@
 //! tried again.
 
 use transom_core::code::Code;
+use transom_core::template::matching::Nearest;
 use transom_core::time::Timestamp;
 use transom_store::{KeyRingError, StoreError};
 
@@ -51,13 +52,22 @@ pub struct Problem {
     pub retry_at: Option<Timestamp>,
     /// The message that was kept with this refusal: its id and its conversation.
     pub message: Option<(String, String)>,
+    /// The template that the text is like, or is.
+    pub nearest: Option<Nearest>,
 }
 
 impl Problem {
     /// A problem of `code`; `detail` says what exactly is wrong.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), also: Vec::new(), retry_at: None, message: None }
+        Self {
+            code,
+            detail: detail.into(),
+            also: Vec::new(),
+            retry_at: None,
+            message: None,
+            nearest: None,
+        }
     }
 
     /// An error of the request: what is wrong, and what would be right.

@@ -7,12 +7,10 @@
 //! queue, and the conversation forgets it last.
 
 use crate::event::Event;
-use crate::submit::refusal_record;
 use crate::{App, AppError};
 use serde_json::json;
 use transom_core::code::Code;
 use transom_core::consent::OptIn;
-use transom_core::decide::Refusal;
 use transom_core::due::QUEUED_PATIENCE;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::MessageId;
@@ -68,13 +66,8 @@ impl App {
             "the window is closed, and {HELD_MAX} replies are held for this customer already; \
              cancel one, or wait until the customer writes"
         );
-        let refusal = RefusalRecord {
-            detail: Some(detail),
-            ..refusal_record(
-                &Refusal { code: Code::WindowExpired, also: vec![], detail: None, retry_at: None },
-                now,
-            )
-        };
+        let refusal =
+            RefusalRecord { detail: Some(detail), ..RefusalRecord::new(Code::WindowExpired, now) };
         let soon = now.plus(QUEUED_PATIENCE);
         if self.store.end_waiting(id, Phase::Refused, Some(&refusal), soon).await? == Updated::Done
         {
@@ -291,23 +284,13 @@ pub(crate) fn opted_out_since(session: &Session, id: &MessageId) -> bool {
 
 pub(crate) fn opted_out(now: Timestamp) -> RefusalRecord {
     let detail = Some("the customer opted out while the message was waiting".to_owned());
-    RefusalRecord {
-        code: Code::OptedOut,
-        also: Vec::new(),
-        detail,
-        at: now,
-        retry_at: None,
-        lapse: None,
-    }
+    RefusalRecord { detail, ..RefusalRecord::new(Code::OptedOut, now) }
 }
 
 fn lapsed(reason: Lapse, now: Timestamp) -> RefusalRecord {
     RefusalRecord {
-        code: Code::WindowExpired,
-        also: Vec::new(),
         detail: Some(reason.meaning().to_owned()),
-        at: now,
-        retry_at: None,
         lapse: Some(reason),
+        ..RefusalRecord::new(Code::WindowExpired, now)
     }
 }

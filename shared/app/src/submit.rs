@@ -15,6 +15,7 @@ use transom_core::account::{Account, Brand, Sender};
 use transom_core::code::Code;
 use transom_core::content::{Content, TemplateUse};
 use transom_core::decide::{Decision, Facts as DecisionFacts, Refusal, SentAs, decide};
+use transom_core::delivery::DeliveryTable;
 use transom_core::due::QUEUED_PATIENCE;
 use transom_core::event::{Cause, EventKind};
 use transom_core::formatting::{self, Formatting};
@@ -23,10 +24,11 @@ use transom_core::identity::User;
 use transom_core::lane::{Lane, Road, lane};
 use transom_core::message::{Direction, Facts, Origin, Phase, Status};
 use transom_core::money::Money;
-use transom_core::plan::{Course, Plan, SCHEDULED_AHEAD_MAX, Which, course, is_window};
+use transom_core::plan::{Course, Plan, SCHEDULED_AHEAD_MAX, Which, course};
 use transom_core::price::PriceList;
 use transom_core::profile::Profile;
-use transom_core::template::Template;
+use transom_core::template::matching::{Found, find};
+use transom_core::template::{Template, shorthand};
 use transom_core::time::Timestamp;
 use transom_core::window::Channel;
 use transom_store::{
@@ -107,6 +109,8 @@ pub(crate) struct SendContext {
     pub(crate) account: AccountRecord,
     pub(crate) brand: Option<Brand>,
     pub(crate) template: Option<Template>,
+    /// What a text outside the window was found to be, where that was looked at.
+    pub(crate) found: Option<Found>,
     /// The ledger, where it decides: in a sandbox.
     pub(crate) wallet: Option<WalletHead>,
     /// The template in place of the content, where one is asked for and the account has it.
@@ -190,6 +194,7 @@ impl SendContext {
             window: window.as_ref(),
             template,
             file,
+            found: self.found.as_ref(),
             wallet: wallet_of(&self.account, self.wallet.as_ref(), now),
         })
     }
@@ -219,7 +224,8 @@ impl App {
         mut request: SendRequest,
         now: Timestamp,
     ) -> Result<Submitted, AppError> {
-        let Considered { resolved, context, file, prices } = self.consider(&mut request).await?;
+        let Considered { resolved, context, file, prices } =
+            self.consider(&mut request, now).await?;
         let (session, id) = self.place_of(&resolved, request.message.as_ref(), now).await?;
         if let Some(at) = request.plan.send_at {
             self.check_time(at, &id, now).await?;
@@ -249,9 +255,18 @@ impl App {
     }
 
     /// Reads everything that the decision about a request is made from; writes nothing.
-    pub(crate) async fn consider(&self, request: &mut SendRequest) -> Result<Considered, AppError> {
+    pub(crate) async fn consider(
+        &self,
+        request: &mut SendRequest,
+        now: Timestamp,
+    ) -> Result<Considered, AppError> {
+        spelled_out(&mut request.content)?;
         let resolved = self.resolve(&request.target).await?;
-        let context = self.send_context(&resolved.sender, &request.content, &request.plan).await?;
+        let mut context =
+            self.send_context(&resolved.sender, &request.content, &request.plan).await?;
+        if request.plan.is_plain() {
+            self.recognise(&resolved, &mut context, &mut request.content, now).await?;
+        }
         if let Some(answered) = &request.reply_to {
             self.known_answered(answered, &resolved).await?;
         }
@@ -261,6 +276,40 @@ impl App {
             self.prices_for(&context.account, &resolved.user)
         );
         Ok(Considered { resolved, context, file: file?, prices: prices? })
+    }
+
+    /// Looks a text that the closed window bars up among the account's templates (M56, M62). In
+    /// Gupshup's table one that is a template goes out as that template; elsewhere, and where it is
+    /// only like one, the refusal says so. What waits for the customer, or has a template in its
+    /// place, is not looked up.
+    async fn recognise(
+        &self,
+        resolved: &Resolved,
+        context: &mut SendContext,
+        content: &mut Content,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let Content::Text { text } = &*content else { return Ok(()) };
+        let window = resolved.session.as_ref().and_then(Session::window);
+        if window.is_some_and(|window| window.is_open(now, Channel::WHATSAPP)) {
+            return Ok(());
+        }
+        let mut templates = self.store.templates(&context.account.account.id, None).await?;
+        match find(text, &templates) {
+            Found::Match(matched)
+                if context.sender.sender.delivery_table == DeliveryTable::Gupshup =>
+            {
+                *content = Content::Template(TemplateUse {
+                    name: matched.name,
+                    language: Some(matched.language),
+                    variables: matched.variables,
+                    header: None,
+                });
+                context.template = Some(templates.swap_remove(matched.index));
+            }
+            found => context.found = Some(found),
+        }
+        Ok(())
     }
 
     /// The places are taken after the message is durable: a crash in between leaves a queued
@@ -541,6 +590,7 @@ impl App {
             brand: brand.transpose()?.flatten(),
             template: template.transpose()?.flatten(),
             fallback: fallback.transpose()?.flatten(),
+            found: None,
         })
     }
 
@@ -736,6 +786,16 @@ pub(crate) fn unshown(profile: &Profile, content: Option<&Content>, answers: boo
     notices
 }
 
+/// A text that is the shorthand of a template is that template (M64).
+fn spelled_out(content: &mut Content) -> Result<(), Problem> {
+    let Content::Text { text } = &*content else { return Ok(()) };
+    if let Some(used) = shorthand::read(text) {
+        let used = used.map_err(|why| Problem::invalid(format!("`content.text`: {why}")))?;
+        *content = Content::Template(used);
+    }
+    Ok(())
+}
+
 fn resolved(sender: SenderRecord, session: Session) -> Result<Resolved, AppError> {
     let user = session.user().ok_or_else(|| {
         Problem::new(Code::ContactInvalid, "this contact has neither a number nor a user id")
@@ -835,7 +895,7 @@ impl Begun {
                 waits(phase, SentAs::Session, false, None)
             }
             // Whether the window is open then, nobody knows now.
-            Course::Refuse(refusal) if later && is_window(refusal.code) => {
+            Course::Refuse(refusal) if later && refusal.by_window => {
                 waits(Phase::Scheduled, SentAs::Session, false, None)
             }
             Course::Refuse(refusal) => Self {
@@ -886,12 +946,11 @@ fn pinned(content: &Content, template: Option<&Template>) -> Content {
 
 pub(crate) fn refusal_record(refusal: &Refusal, now: Timestamp) -> RefusalRecord {
     RefusalRecord {
-        code: refusal.code,
         also: refusal.also.clone(),
         detail: refusal.detail.clone(),
-        at: now,
         retry_at: refusal.retry_at,
-        lapse: None,
+        nearest: refusal.nearest.clone(),
+        ..RefusalRecord::new(refusal.code, now)
     }
 }
 
@@ -902,12 +961,9 @@ pub(crate) fn limit_refusal(
 ) -> RefusalRecord {
     let limit = sender.sender.messaging_limit.unwrap_or_default();
     RefusalRecord {
-        code: Code::LimitReached,
-        also: Vec::new(),
         detail: Some(format!("all {limit} places of the rolling 24 hours are taken")),
-        at: now,
         retry_at: next_free_at,
-        lapse: None,
+        ..RefusalRecord::new(Code::LimitReached, now)
     }
 }
 
@@ -918,6 +974,7 @@ fn kept_problem(id: &MessageId, refusal: &RefusalRecord) -> Problem {
         detail,
         also: refusal.also.clone(),
         retry_at: refusal.retry_at,
+        nearest: refusal.nearest.clone(),
         message: Some((id.to_string(), id.conversation().to_string())),
     }
 }

@@ -1,6 +1,7 @@
 //! Accounts, senders and brands, as far as the rules look at them.
 
 use crate::agent_limit::AgentLimits;
+use crate::delivery::DeliveryTable;
 use crate::id::{AccountId, BrandId, PortfolioId, SenderId};
 use crate::identity::Phone;
 use crate::news::Restriction;
@@ -137,6 +138,9 @@ pub struct Sender {
     /// How many messages agents may send (M25, M26); off unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_limits: Option<AgentLimits>,
+    /// Which delivery table decides about its messages (M53-M59).
+    #[serde(default)]
+    pub delivery_table: DeliveryTable,
     /// Until when the provider has restricted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restricted_until: Option<Timestamp>,

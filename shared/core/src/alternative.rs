@@ -70,7 +70,7 @@ pub fn alternatives<'a>(
 }
 
 const fn concerns_the_window(code: Code) -> bool {
-    matches!(code, Code::WindowExpired | Code::WindowNeverOpened)
+    matches!(code, Code::WindowExpired | Code::WindowNeverOpened | Code::TemplateMismatch)
 }
 
 fn takes(facts: &Facts<'_>, template: &Template, full: bool) -> bool {

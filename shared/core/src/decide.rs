@@ -3,11 +3,13 @@
 
 use crate::account::{Account, AccountState, Brand, Sender};
 use crate::code::Code;
-use crate::consent::{Consent, OptIn};
+use crate::consent::Consent;
 use crate::content::{Content, TemplateUse};
+use crate::delivery::{Conditions, Kind, barred};
 use crate::id::BrandId;
 use crate::identity::User;
 use crate::profile::Profile;
+use crate::template::matching::{Found, Nearest};
 use crate::template::{Template, TemplateKind, TemplateStatus};
 use crate::time::Timestamp;
 use crate::wallet::Wallet;
@@ -40,6 +42,9 @@ pub struct Facts<'a> {
     /// Why the content's file cannot be had, where that was looked at: `media_url` or
     /// `media_not_ready`, and what exactly.
     pub file: Option<&'a (Code, String)>,
+    /// What a text outside the window was found to be among the account's approved templates;
+    /// `None` where that was not looked at.
+    pub found: Option<&'a Found>,
     /// Whether the account can pay.
     pub wallet: Wallet,
 }
@@ -65,6 +70,11 @@ pub struct Refusal {
     pub detail: Option<String>,
     /// When waiting helps, until when.
     pub retry_at: Option<Timestamp>,
+    /// The template that the text is like, or is (M62).
+    pub nearest: Option<Nearest>,
+    /// Whether it is the closed window that bars the message, and nothing that comes before it: the
+    /// message may wait for the customer, or be replaced by a template.
+    pub by_window: bool,
 }
 
 /// The answer.
@@ -91,12 +101,9 @@ pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
     let begins = content.template().is_some() && !open;
     found.extend(road_blocked(facts, begins).into_iter().map(|code| (code, None)));
     found.extend(content_misfit(facts, content));
-    match content.template() {
-        Some(used) => found.extend(template_misfit(facts, used, open)),
-        None if !open => found.push((closed_window(facts), None)),
-        None => {}
-    }
-    found.extend(wallet_empty(facts));
+    // In an open window nothing bars a free-form message any more, in either table.
+    let by_window = found.is_empty() && content.template().is_none() && !open;
+    found.extend(undeliverable(facts, content, open));
     let mut found = found.into_iter();
     if let Some((code, detail)) = found.next() {
         let also: Vec<Code> = found.map(|(code, _)| code).collect();
@@ -104,7 +111,8 @@ pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
             Wallet::Empty { until } if code == Code::InsufficientBalance => until,
             Wallet::Empty { .. } | Wallet::Funded => None,
         };
-        return Decision::Refuse(Refusal { code, also, detail, retry_at });
+        let nearest = nearest(facts).filter(|_| concerns_wording(code));
+        return Decision::Refuse(Refusal { code, also, detail, retry_at, nearest, by_window });
     }
     if open {
         Decision::Send { sent_as: SentAs::Session, counts: false }
@@ -121,16 +129,15 @@ pub fn reply_blocked(facts: &Facts<'_>) -> Option<Code> {
 }
 
 /// An account that cannot pay sends nothing, replies included (M59).
-fn wallet_empty(facts: &Facts<'_>) -> Option<(Code, Option<String>)> {
-    let detail = match facts.wallet {
-        Wallet::Funded => return None,
-        Wallet::Empty { until: None } => "the sandbox's wallet has no balance".to_owned(),
-        Wallet::Empty { until: Some(until) } => format!(
+fn wallet_empty(wallet: Wallet) -> Option<String> {
+    match wallet {
+        Wallet::Funded => None,
+        Wallet::Empty { until: None } => Some("the sandbox's wallet has no balance".to_owned()),
+        Wallet::Empty { until: Some(until) } => Some(format!(
             "the provider refuses its messages for want of a balance; it is tried again at {}",
             until.rfc3339()
-        ),
-    };
-    Some((Code::InsufficientBalance, Some(detail)))
+        )),
+    }
 }
 
 fn closed_window(facts: &Facts<'_>) -> Code {
@@ -220,23 +227,59 @@ fn kind_misfit(profile: &Profile, template: &Template, content: &Content) -> Opt
     }
 }
 
-/// Consent, then the template itself: a template to a user without consent is refused also
-/// inside an open window (D10), a free-form reply there is not.
-fn template_misfit(
-    facts: &Facts<'_>,
-    used: &TemplateUse,
-    open: bool,
-) -> Vec<(Code, Option<String>)> {
+/// What the delivery table, the template itself and the wallet bar, in the contract's order.
+fn undeliverable(facts: &Facts<'_>, content: &Content, open: bool) -> Vec<(Code, Option<String>)> {
+    let conditions = Conditions {
+        active: open,
+        templates_on: facts.sender.template_messaging,
+        opt_in: facts.consent.state,
+        balance: matches!(facts.wallet, Wallet::Funded),
+    };
+    let kind = match (content.template(), facts.found) {
+        (Some(_), _) => Kind::Template,
+        (None, Some(Found::Near(_))) => Kind::FreeForm { near: true },
+        (None, Some(Found::Match(_) | Found::Nothing) | None) => Kind::FreeForm { near: false },
+    };
+    let barred = barred(facts.sender.delivery_table, conditions, kind);
+    let mut found: Vec<(Code, Option<String>)> =
+        barred.consent.into_iter().chain(barred.switch).map(|code| (code, None)).collect();
+    if let Some(used) = content.template() {
+        found.extend(template_misfit(facts, used));
+    }
+    let detail = nearest(facts).map(|nearest| {
+        let Nearest { name, language, differs } = nearest;
+        format!("the nearest template is `{name}` ({language}): {differs}")
+    });
+    found.extend(barred.mismatch.map(|code| (code, detail.clone())));
+    if barred.window {
+        // Where the wording is a template's, the remedy is to send that.
+        let detail = detail.filter(|_| barred.mismatch.is_none());
+        found.push((closed_window(facts), detail));
+    }
+    found.extend(barred.wallet.map(|code| (code, wallet_empty(facts.wallet))));
+    found
+}
+
+/// The template that the text is like, or is.
+fn nearest(facts: &Facts<'_>) -> Option<Nearest> {
+    match facts.found? {
+        Found::Near(nearest) => Some(nearest.clone()),
+        Found::Match(matched) => Some(Nearest {
+            name: matched.name.clone(),
+            language: matched.language.clone(),
+            differs: "nothing differs; send it as this template".to_owned(),
+        }),
+        Found::Nothing => None,
+    }
+}
+
+const fn concerns_wording(code: Code) -> bool {
+    matches!(code, Code::TemplateMismatch | Code::WindowExpired | Code::WindowNeverOpened)
+}
+
+/// What of the template itself does not fit.
+fn template_misfit(facts: &Facts<'_>, used: &TemplateUse) -> Vec<(Code, Option<String>)> {
     let mut found = Vec::new();
-    match facts.consent.state {
-        OptIn::In => {}
-        OptIn::Out => found.push((Code::OptedOut, None)),
-        OptIn::Unknown => found.push((Code::NotOptedIn, None)),
-    }
-    // Off and active: sent as a session message (M53). Off and inactive: not sent (M54).
-    if !facts.sender.template_messaging && !open {
-        found.push((Code::TemplateMessagingOff, None));
-    }
     let Some(template) = facts.template else {
         found.push((Code::TemplateUnknown, Some(format!("no template `{}`", used.name))));
         return found;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::account::{LimitScope, Provider};
+use crate::consent::OptIn;
 use crate::content::Media;
 use crate::id::{AccountId, SenderId};
 use crate::identity::Phone;
@@ -22,6 +23,7 @@ struct Case {
     window: Option<Window>,
     template: Option<Template>,
     file: Option<(Code, String)>,
+    found: Option<crate::template::matching::Found>,
     wallet: Wallet,
     now: Timestamp,
 }
@@ -54,6 +56,7 @@ fn case() -> Case {
             limit_scope: LimitScope::Sender,
             rate_per_second: 80,
             agent_limits: None,
+            delivery_table: crate::delivery::DeliveryTable::Standard,
             restricted_until: None,
             deleted_at: None,
         },
@@ -73,6 +76,7 @@ fn case() -> Case {
             ..Template::new("order", "en", Category::Utility, "Order {{1}} is ready.")
         }),
         file: None,
+        found: None,
         wallet: Wallet::Funded,
         now: Timestamp::from_millis(HOUR),
     }
@@ -96,6 +100,7 @@ impl Case {
             window: self.window.as_ref(),
             template: self.template.as_ref(),
             file: self.file.as_ref(),
+            found: self.found.as_ref(),
             wallet: self.wallet,
         }
     }

@@ -33,6 +33,7 @@ pub mod consent;
 pub mod content;
 pub mod country;
 pub mod decide;
+pub mod delivery;
 pub mod due;
 pub mod entry_point;
 pub mod event;

@@ -86,9 +86,8 @@ pub enum Course {
     Refuse(Refusal),
 }
 
-/// Whether a refusal says that the window is closed, and nothing that comes before that.
-#[must_use]
-pub const fn is_window(code: Code) -> bool {
+/// Whether a code says that the window is closed.
+const fn is_window(code: Code) -> bool {
     matches!(code, Code::WindowExpired | Code::WindowNeverOpened)
 }
 
@@ -103,7 +102,7 @@ pub fn course(own: Decision, plan: &Plan, fallback: impl FnOnce() -> Decision) -
         }
         Decision::Refuse(refusal) => refusal,
     };
-    if !is_window(refusal.code) {
+    if !refusal.by_window {
         return Course::Refuse(refusal);
     }
     match plan.when_closed {
@@ -111,7 +110,9 @@ pub fn course(own: Decision, plan: &Plan, fallback: impl FnOnce() -> Decision) -
         WhenClosed::Hold => Course::Hold(refusal),
         WhenClosed::Template => match fallback() {
             Decision::Send { sent_as, counts } => {
-                Course::Send { which: Which::Fallback(refusal.code), sent_as, counts }
+                let window = refusal.also.iter().copied().find(|code| is_window(*code));
+                let because = window.filter(|_| !is_window(refusal.code)).unwrap_or(refusal.code);
+                Course::Send { which: Which::Fallback(because), sent_as, counts }
             }
             Decision::Refuse(mut instead) => {
                 // Why the template may not go out is what the caller can mend; that it was asked for
@@ -234,7 +235,14 @@ mod tests {
     const SEND: Decision = Decision::Send { sent_as: SentAs::Template, counts: true };
 
     fn refuse(code: Code, also: &[Code]) -> Decision {
-        Decision::Refuse(Refusal { code, also: also.to_vec(), detail: None, retry_at: None })
+        Decision::Refuse(Refusal {
+            code,
+            also: also.to_vec(),
+            detail: None,
+            retry_at: None,
+            nearest: None,
+            by_window: is_window(code) || code == Code::TemplateMismatch,
+        })
     }
 
     fn plan(when_closed: WhenClosed) -> Plan {
@@ -249,6 +257,8 @@ mod tests {
         let never_opened = refuse(Code::WindowNeverOpened, &[]);
         assert!(matches!(course(never_opened, &plan(WhenClosed::Hold), never), Course::Hold(_)));
         assert!(matches!(course(closed(), &Plan::default(), never), Course::Refuse(_)));
+        let unlike = refuse(Code::TemplateMismatch, &[Code::WindowExpired]);
+        assert!(matches!(course(unlike, &plan(WhenClosed::Hold), never), Course::Hold(_)));
         for code in [Code::AccountDeactivated, Code::TextTooLong, Code::OptedOut] {
             let refused = refuse(code, &[Code::WindowExpired]);
             let chosen = course(refused, &plan(WhenClosed::Hold), never);
@@ -268,6 +278,10 @@ mod tests {
         let chosen = course(closed(), &asked, || refuse(Code::NotOptedIn, &[]));
         let Course::Refuse(refusal) = chosen else { panic!("the template is refused") };
         assert_eq!((refusal.code, refusal.also), (Code::NotOptedIn, vec![Code::WindowExpired]));
+        let unlike = refuse(Code::TemplateMismatch, &[Code::WindowExpired]);
+        assert!(
+            matches!(course(unlike, &asked, || SEND), Course::Send { which: w, .. } if w == which)
+        );
         let other = course(refuse(Code::Interrupted, &[]), &asked, || SEND);
         assert!(matches!(other, Course::Refuse(r) if r.code == Code::Interrupted));
     }

@@ -2,6 +2,8 @@
 
 mod check;
 mod definition;
+pub mod matching;
+pub mod shorthand;
 mod variables;
 
 pub use check::check;

@@ -12,6 +12,7 @@ use transom_core::identity::Phone;
 use transom_core::message::{Direction, Fact, FactKind, Facts, Origin, Phase, Status, shown};
 use transom_core::money::Money;
 use transom_core::plan::{Lapse, Plan};
+use transom_core::template::matching::Nearest;
 use transom_core::time::Timestamp;
 
 /// The largest body, in bytes of JSON, that stands in the message's own item.
@@ -36,6 +37,25 @@ pub struct RefusalRecord {
     /// Why it did not go out although it was held for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lapse: Option<Lapse>,
+    /// The template that the text is like, or is (M62).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<Nearest>,
+}
+
+impl RefusalRecord {
+    /// A refusal by `code` at `at`, and nothing more to say about it.
+    #[must_use]
+    pub const fn new(code: transom_core::code::Code, at: Timestamp) -> Self {
+        Self {
+            code,
+            also: Vec::new(),
+            detail: None,
+            at,
+            retry_at: None,
+            lapse: None,
+            nearest: None,
+        }
+    }
 }
 
 /// That an attempt was not delivered in its sender's time.

@@ -1,6 +1,7 @@
 //! The World for tests: the whole house in memory on a clock that stands still, a subscriber
 //! that listens, a server of files, and hands that do what customers, providers and callers do.
 
+mod cargo;
 pub mod facts;
 pub mod faults;
 pub mod files;
@@ -11,6 +12,7 @@ pub mod upstream;
 pub mod webhook;
 pub mod world;
 
+pub use cargo::cargo;
 pub use facts::{Facts, facts};
 pub use faults::{AtCall, Script};
 pub use files::{FileHost, ServedFile};

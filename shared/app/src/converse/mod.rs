@@ -69,6 +69,7 @@ impl Surroundings {
             window: window.as_ref(),
             template: None,
             file: None,
+            found: None,
             // A conversation shows what stands between it and a reply; the account shows its money.
             wallet: Wallet::Funded,
         })

@@ -12,6 +12,7 @@ use serde_json::json;
 use transom_core::account::{Account, AccountState, LimitScope, Sender};
 use transom_core::agent_limit::{AgentLimits, TO_ONE_MAX};
 use transom_core::code::Code;
+use transom_core::delivery::DeliveryTable;
 use transom_core::due::Threshold;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::{AccountId, BrandId, SenderId};
@@ -245,6 +246,7 @@ impl App {
             if let Some(known) = &known {
                 check_phone(known, &sender)?;
                 sender.restricted_until = known.sender.restricted_until;
+                sender.delivery_table = known.sender.delivery_table;
             }
             let mut record = known.clone().unwrap_or_else(|| SenderRecord {
                 sender: sender.clone(),
@@ -514,6 +516,7 @@ fn parse(id: &SenderId, body: &SenderBody, account: &Account) -> Result<Sender, 
         limit_scope,
         rate_per_second: rate,
         agent_limits: agent_limits(body)?,
+        delivery_table: DeliveryTable::default(),
         restricted_until: None,
         deleted_at: None,
     })

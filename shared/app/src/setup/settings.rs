@@ -7,6 +7,7 @@ use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use transom_core::budget::{Budget, Per};
+use transom_core::delivery::DeliveryTable;
 use transom_core::due::Threshold;
 use transom_core::keywords::Keywords;
 use transom_core::money::{Amount, Currency, Money};
@@ -64,8 +65,10 @@ pub struct SettingsBody {
     /// After how many seconds, 60 to 604800 (a week), a message that the provider took and that was
     /// not delivered is shown as unconfirmed. Nobody watches unless this is set.
     pub unconfirmed_after_s: Option<u32>,
-    /// Not implemented yet.
-    pub delivery_table: Option<Value>,
+    /// Which delivery table decides: `standard` (the default) is WhatsApp's own; with `gupshup` a
+    /// text outside the window that is an approved template is sent as that template.
+    #[schema(value_type = Option<String>, example = "standard")]
+    pub delivery_table: Option<DeliveryTable>,
     /// Not implemented yet.
     pub masking: Option<Value>,
     /// Not implemented yet.
@@ -149,6 +152,9 @@ pub struct SettingsView {
     pub unconfirmed_after_s: Option<u32>,
     /// How customers are reminded before their window closes; `null`: not at all.
     pub nudge: Option<NudgeBody>,
+    /// Which delivery table decides.
+    #[schema(value_type = String)]
+    pub delivery_table: DeliveryTable,
 }
 
 impl From<&SenderRecord> for SettingsView {
@@ -158,6 +164,7 @@ impl From<&SenderRecord> for SettingsView {
         Self {
             expiring: record.expiring.iter().map(shown).collect(),
             keywords: KeywordsBody::from(&record.keywords),
+            delivery_table: record.sender.delivery_table,
             budget: record.budget.as_ref().map(BudgetBody::from),
             opt_in_prompt: record.opt_in_prompt.as_ref().map(PromptBody::from),
             hold: HoldBody { max_age_s: Some(max_age_s), overtaken: Some(overtaken) },
@@ -180,7 +187,6 @@ impl SettingsBody {
             ("display_name", &self.display_name),
             ("calendar", &self.calendar),
             ("reattach", &self.reattach),
-            ("delivery_table", &self.delivery_table),
             ("masking", &self.masking),
             ("retention_days", &self.retention_days),
         ]
@@ -214,6 +220,7 @@ impl App {
             Some(given) => given.read()?,
             None => Keywords::default(),
         };
+        record.sender.delivery_table = body.delivery_table.unwrap_or_default();
         record.budget = body.budget.as_ref().map(budget).transpose()?;
         record.opt_in_prompt =
             body.opt_in_prompt.as_ref().map(|given| given.read(&record.keywords)).transpose()?;

@@ -1,6 +1,6 @@
 //! What would become of a message, as callers read it.
 
-use super::{CostView, WindowView};
+use super::{CostView, NearestView, WindowView};
 use crate::error::Problem;
 use serde::Serialize;
 use transom_core::account::AccountState;
@@ -32,6 +32,8 @@ pub struct CheckView {
     pub remedy: Option<&'static str>,
     /// When waiting helps, until when.
     pub retry_at: Option<String>,
+    /// The template that the text is like, or is, and where the two differ.
+    pub nearest: Option<NearestView>,
     /// `session` or `template`: what it would be sent as.
     #[schema(value_type = Option<String>)]
     pub sent_as: Option<SentAs>,
@@ -173,6 +175,7 @@ impl CheckView {
             rule: rule.to_owned(),
             detail: Some(problem.detail.clone()),
             remedy: Some(problem.code.remedy()),
+            nearest: None,
             retry_at: problem.retry_at.map(Timestamp::rfc3339),
             sent_as: None,
             counts_against_limit: false,

@@ -107,14 +107,7 @@ fn facts_stand_in_the_order_of_time() {
 #[test]
 fn u1_a_refusal_tells_its_code_and_remedy() {
     let mut refused = message(Direction::Out, Phase::Refused);
-    refused.refusal = Some(RefusalRecord {
-        code: Code::WindowExpired,
-        also: Vec::new(),
-        detail: None,
-        at: at(0),
-        retry_at: None,
-        lapse: None,
-    });
+    refused.refusal = Some(RefusalRecord::new(Code::WindowExpired, at(0)));
     let failure = &shown(&refused)["failure"];
     assert_eq!(failure["code"], "window_expired");
     assert_eq!(failure["remedy"], Code::WindowExpired.remedy());

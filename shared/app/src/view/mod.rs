@@ -18,7 +18,7 @@ pub use message::{
     AttemptView, FORWARDED_NOTICE, FailureView, MessageView, StatusView, message_view,
 };
 pub use money::{CostView, cost_view};
-pub use problem::ProblemView;
+pub use problem::{NearestView, ProblemView};
 
 use serde::Serialize;
 

@@ -3,6 +3,7 @@
 use crate::error::Problem;
 use serde::Serialize;
 use transom_core::code::Code;
+use transom_core::template::matching::Nearest;
 use utoipa::ToSchema;
 
 /// A refusal (`application/problem+json`).
@@ -27,12 +28,36 @@ pub struct ProblemView {
     pub retry_at: Option<String>,
     /// One sentence that a person can act on.
     pub remedy: &'static str,
+    /// The template that the text is like, or is, and where the two differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<NearestView>,
     /// The refused message, where it was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// The conversation that it was kept in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
+}
+
+/// The template that a text is like, or is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NearestView {
+    /// Its name.
+    #[schema(example = "order_ready")]
+    pub name: String,
+    /// Its language.
+    #[schema(example = "en")]
+    pub language: String,
+    /// Where the text differs from it first.
+    #[schema(example = "word 4 is `parcel`, the template has `order`")]
+    pub differs: String,
+}
+
+impl From<&Nearest> for NearestView {
+    fn from(nearest: &Nearest) -> Self {
+        let Nearest { name, language, differs } = nearest.clone();
+        Self { name, language, differs }
+    }
 }
 
 impl From<&Problem> for ProblemView {
@@ -48,6 +73,7 @@ impl From<&Problem> for ProblemView {
             also: problem.also.clone(),
             retry_at: problem.retry_at.map(|at| at.rfc3339()),
             remedy: code.remedy(),
+            nearest: problem.nearest.as_ref().map(NearestView::from),
             message,
             conversation,
         }
