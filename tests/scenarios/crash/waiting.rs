@@ -175,6 +175,19 @@ pub(super) fn dispatch() -> Vec<Case> {
             }
             .boxed()
         }),
+        handed_out(twilio, "one that finds no place left", "\"ph\":\"limited\"", |world| {
+            async {
+                full(world).await;
+                seconds(world, 60);
+                // The limit could not be asked when it was submitted.
+                let script = Script::new();
+                world.inject(script.on("Desk", "TransactWriteItems", 0, 3, WireFault::Unreachable));
+                take(world, deferred(CUSTOMER)).await;
+                world.house.faults().set(None);
+                Act::HandedOut("Sender", None)
+            }
+            .boxed()
+        }),
         handed_out(twilio, "a released one", "f1_accepted", |world| {
             async {
                 two_are_held(world).await;
