@@ -349,6 +349,18 @@ async fn e5_u16_what_is_offered_instead_is_allowed(provider: Provider) {
         for content in [text("Hi"), usual_template()] {
             let asked = ask(&world, &body(&json!(to), &content)).await;
             for offered in asked.body["alternatives"].as_array().unwrap() {
+                let waits = match offered["do"].as_str().unwrap() {
+                    "hold" => Some(("when_closed", "held")),
+                    "defer" => Some(("when_limited", "deferred")),
+                    _ => None,
+                };
+                if let Some((field, status)) = waits {
+                    let mut sent = body(&json!(to), &content);
+                    sent[field] = offered["do"].clone();
+                    let sent = world.post("/v1/messages", sent).await;
+                    assert_eq!((sent.status, sent.text("status").as_str()), (202, status));
+                    continue;
+                }
                 let instead = match offered["do"].as_str().unwrap() {
                     "text" => text("Hi"),
                     "template" => usual_template(),
@@ -379,7 +391,11 @@ async fn e5_u16_what_is_offered_instead_is_allowed(provider: Provider) {
     let path = format!("/v1/senders/support/contacts/{stranger}/opt-in");
     assert!(world.delete(&path).await.status < 300);
     let asked = ask(&world, &body(&json!(stranger), &text("Hi"))).await;
-    assert_eq!(asked.body["alternatives"], json!([]));
+    let kinds = |answer: &Answer| -> Vec<String> {
+        let offered = answer.body["alternatives"].as_array().unwrap();
+        offered.iter().map(|a| a["do"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kinds(&asked), ["hold"], "a reply, should he write: it needs no consent");
     // With the limit used up, waiting is offered, and until when.
     let mut sender = sender_body(NUMBER);
     sender["messaging_limit"] = json!(1);
@@ -389,9 +405,10 @@ async fn e5_u16_what_is_offered_instead_is_allowed(provider: Provider) {
     let asked = ask(&world, &body(&json!(late), &usual_template())).await;
     assert_eq!((asked.code(), first(&asked)), ("limit_reached", json!("wait")), "{}", asked.body);
     assert_eq!(asked.body["alternatives"][0]["at"], asked.body["retry_at"]);
+    assert_eq!(kinds(&asked), ["wait", "defer"]);
     assert_eq!(asked.body["inputs"]["limit"]["remaining"], 0);
     let asked = ask(&world, &body(&json!(late), &text("Hi"))).await;
-    assert_eq!(asked.body["alternatives"], json!([]), "no template goes out either");
+    assert_eq!(kinds(&asked), ["hold"], "no template goes out either");
 }
 
 every_provider!(e5_check_warns_when_the_window_is_uncertain);

@@ -126,7 +126,8 @@ impl App {
         let found = context.with_facts(session, &resolved.user, known, now, |facts| {
             alternatives(facts, content, &refused, &templates)
         });
-        // The cheapest first; what has no price comes after what has one.
+        // The cheapest first; what has no price comes after what has one, and last what goes out
+        // nobody knows when.
         let mut priced: Vec<_> = found
             .into_iter()
             .map(|instead| {
@@ -136,17 +137,21 @@ impl App {
             // One that begins something must fit the budget; waiting ends with it.
             .filter(|(sent_as, cost, instead)| {
                 *sent_as == SentAs::Session
-                    || matches!(instead, Alternative::Wait(_))
+                    || matches!(instead, Alternative::Wait(_) | Alternative::Defer)
                     || begun.over_budget(cost.as_ref(), now).is_none()
             })
             .map(|(_, cost, instead)| (cost.is_none(), cost, instead))
             .collect();
         priced.sort_by_key(|(unknown, cost, _)| (*unknown, cost.as_ref().map(|c| c.amount)));
-        let shown = priced.into_iter().map(|(_, cost, instead)| AlternativeView {
+        let (sometime, soon): (Vec<_>, Vec<_>) = priced
+            .into_iter()
+            .partition(|(.., instead)| matches!(instead, Alternative::Hold | Alternative::Defer));
+        let shown = soon.into_iter().take(ALTERNATIVES_MAX).chain(sometime);
+        let shown = shown.map(|(_, cost, instead)| AlternativeView {
             cost: cost_view(cost.as_ref()),
             ..alternative_view(instead)
         });
-        Ok(shown.take(ALTERNATIVES_MAX).collect())
+        Ok(shown.collect())
     }
 }
 
@@ -340,6 +345,15 @@ fn alternative_view(alternative: Alternative<'_>) -> AlternativeView {
         Alternative::Wait(at) => {
             ("wait", format!("the same message from {} on", at.rfc3339()), None, Some(at))
         }
+        Alternative::Hold => {
+            let detail = "the same message with `when_closed`: `hold`: it waits until the customer \
+                          writes";
+            ("hold", detail.to_owned(), None, None)
+        }
+        Alternative::Defer => {
+            let detail = "the same message with `when_limited`: `defer`: it waits for a place";
+            ("defer", detail.to_owned(), None, None)
+        }
     };
     let (template, language) = template.unzip();
     AlternativeView { kind, detail, template, language, at: at.map(Timestamp::rfc3339), cost: None }
@@ -367,6 +381,8 @@ fn price_of(
             (if open { SentAs::Session } else { SentAs::Template }, own, now)
         }
         Alternative::Wait(at) => (SentAs::Template, own, *at),
+        Alternative::Defer => (SentAs::Template, own, now),
+        Alternative::Hold => (SentAs::Session, None, now),
     };
     (sent_as, cost_of(prices.as_ref(), sent_as, &resolved.user, template, at))
 }

@@ -18,6 +18,7 @@ use transom_core::event::{Cause, EventKind};
 use transom_core::id::MessageId;
 use transom_core::identity::User;
 use transom_core::message::{Direction, Facts, Origin, Phase};
+use transom_core::money::Money;
 use transom_core::plan::Plan;
 use transom_core::time::Timestamp;
 use transom_core::window::{Basis, Channel, Merge, Window, clamp_user_time, merge};
@@ -77,7 +78,9 @@ impl App {
                 };
                 thread.session = Some(session);
             }
-            let stored = self.store_all(account, &sender, places, &messages, now).await?;
+            let charged = self.price_of_inbound(account, user, now).await?;
+            let by = (&sender, charged.as_ref());
+            let stored = self.store_all(account, by, places, &messages, now).await?;
             let merged = self.merge_into_session(&sender, &thread, &messages, &stored, now).await?;
             // None: the conversation became an alias meanwhile; the same steps at its target.
             let Some(session) = merged else { continue };
@@ -89,6 +92,9 @@ impl App {
                 events.extend(self.change_answered(account, place, message).await?);
             }
             self.publish(events).await?;
+            for (_, message) in &stored {
+                self.charge_inbound(account, message).await?;
+            }
             let files = stored.iter().filter_map(|(place, _)| place.file.as_ref());
             self.enqueue_expected(files).await;
             let ids = stored.iter().map(|(place, _)| &place.id);
@@ -122,7 +128,7 @@ impl App {
     async fn store_all(
         &self,
         account: &AccountRecord,
-        sender: &SenderRecord,
+        (sender, charged): (&SenderRecord, Option<&Money>),
         places: Vec<Place>,
         messages: &[Inbound],
         now: Timestamp,
@@ -133,7 +139,7 @@ impl App {
                 let mut content = inbound.content.clone();
                 place.file =
                     self.expect_file(account, sender, &place.id, &mut content, now).await?;
-                let arrived = Arrived { inbound, content };
+                let arrived = Arrived { inbound, content, charged };
                 let message = self.store_message(account, sender, arrived, &place, now).await?;
                 Ok::<_, AppError>((place, message))
             });
@@ -251,7 +257,7 @@ impl App {
         place: &Place,
         now: Timestamp,
     ) -> Result<Message, AppError> {
-        let Arrived { inbound, content } = arrived;
+        let Arrived { inbound, content, charged } = arrived;
         let reply_to = self.answered(account, place, inbound.reply_to.as_deref()).await?;
         let mut message = Message {
             id: Some(place.id.clone()),
@@ -272,7 +278,7 @@ impl App {
             sent_as: None,
             counts: false,
             reserved: false,
-            cost: None,
+            cost: charged.cloned(),
             refusal: None,
             forwarded: inbound.forwarded,
             reply_to,
@@ -527,6 +533,8 @@ struct Place {
 struct Arrived<'a> {
     inbound: &'a Inbound,
     content: Content,
+    /// What it costs, where that is booked.
+    charged: Option<&'a Money>,
 }
 
 /// The user whom messages of one customer name: one may name him by less than another does.

@@ -6,10 +6,13 @@ use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use transom_core::code::Code;
+use transom_core::country::Country;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::AccountId;
+use transom_core::identity::User;
 use transom_core::message::{Fact, FactKind, may_have_happened};
 use transom_core::money::{Amount, Currency, Money};
+use transom_core::price::{Charged, Priced};
 use transom_core::time::Timestamp;
 use transom_core::wallet::{PROBE_AFTER, Wallet};
 use transom_store::{
@@ -230,6 +233,33 @@ impl App {
             "reason": "below",
         });
         self.publish(vec![Event::new(EventKind::WalletLow, &cause, entry.at, data)]).await
+    }
+
+    /// What a message of this customer costs, where a ledger is kept that it is booked in (M83).
+    pub(crate) async fn price_of_inbound(
+        &self,
+        account: &AccountRecord,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Option<Money>, AppError> {
+        if !account.has_wallet {
+            return Ok(None);
+        }
+        let prices = self.prices_for(account, user).await?;
+        let country = Country::of(user);
+        let what = Priced { on: Charged::Inbound, country, category: None, at: now };
+        Ok(prices.and_then(|prices| prices.cost(&what)))
+    }
+
+    /// Books what a customer's message costs, once however often it comes (M83).
+    pub(crate) async fn charge_inbound(
+        &self,
+        account: &AccountRecord,
+        message: &Message,
+    ) -> Result<(), AppError> {
+        let Some(id) = &message.id else { return Ok(()) };
+        let reference = Reference { message: id.clone(), attempt: message.attempt };
+        self.charge(account, &reference, message, "").await
     }
 
     /// What a fact about a message does to its account's wallet. A message is paid for when the

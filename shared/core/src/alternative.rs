@@ -19,6 +19,10 @@ pub enum Alternative<'a> {
     AskConsent(Option<&'a Template>),
     /// The same message from this instant on.
     Wait(Timestamp),
+    /// The same message with `when_closed: hold`: it waits until the customer writes (U3).
+    Hold,
+    /// The same message with `when_limited: defer`: it waits for a place of the limit.
+    Defer,
 }
 
 /// What stands around a refusal.
@@ -65,6 +69,12 @@ pub fn alternatives<'a>(
     }
     if let Some(at) = refused.retry_at.filter(|_| refused.also.is_empty()) {
         found.push(Alternative::Wait(at));
+    }
+    if refused.code == Code::LimitReached && refused.full {
+        found.push(Alternative::Defer);
+    }
+    if matches!(decide(facts, content), Decision::Refuse(own) if own.by_window) {
+        found.push(Alternative::Hold);
     }
     found
 }

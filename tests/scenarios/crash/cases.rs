@@ -178,6 +178,17 @@ pub(super) fn receive() -> Vec<Case> {
         }));
     }
     let twilio = Provider::Twilio;
+    cases.push(of(twilio, "one that is paid for", "wallet.low", |world| {
+        async {
+            let prices = crate::prices::prices();
+            assert!(world.put("/v1/prices/default", prices).await.status < 300);
+            let credit = json!({ "amount": "1", "currency": "USD", "low_below": "1" });
+            let booked = world.post("/v1/accounts/tw/wallet/entries", credit).await;
+            assert_eq!(booked.status, 201, "{}", booked.body);
+            inbound(message("Hello"))
+        }
+        .boxed()
+    }));
     cases.push(of(twilio, "the first of a contact", "conversation.opened", |world| {
         async {
             world.opt_in(CUSTOMER).await;

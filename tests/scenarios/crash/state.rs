@@ -41,6 +41,18 @@ pub(super) async fn of(world: &World) -> State {
         {
             fields.remove("out_not_before");
         }
+        // What a person booked has a name by chance.
+        if item["pk"].as_str().is_some_and(|pk| pk.starts_with("WALLET#"))
+            && let Some(fields) = item.as_object_mut()
+        {
+            fields.remove("hash");
+            for field in ["id", "sk"] {
+                let by_chance = |text: &str| text.starts_with("ent_") || text.starts_with("K#");
+                if fields.get(field).and_then(Value::as_str).is_some_and(by_chance) {
+                    fields.insert(field.to_owned(), json!("by a person"));
+                }
+            }
+        }
         // How often a file was tried, and where chance has put it.
         if item["sk"].as_str().is_some_and(|sk| sk.starts_with("F#"))
             && let Some(fields) = item.as_object_mut()

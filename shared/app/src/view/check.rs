@@ -41,7 +41,8 @@ pub struct CheckView {
     pub counts_against_limit: bool,
     /// The facts that decided; `null` where the request was refused before any was read.
     pub inputs: Option<CheckInputs>,
-    /// What would be allowed instead, the cheapest first. Each was decided upon like the message.
+    /// What would be allowed instead, the cheapest first, and last what goes out only when the
+    /// customer writes or a place is free. Each was decided upon like the message.
     pub alternatives: Vec<AlternativeView>,
     /// What is allowed and may yet go wrong.
     pub warnings: Vec<WarningView>,
@@ -138,7 +139,7 @@ pub struct CheckBudget {
 /// Something that would be allowed instead.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlternativeView {
-    /// `text`, `template`, `ask_consent` or `wait`.
+    /// `text`, `template`, `ask_consent`, `wait`, `hold` or `defer`.
     #[serde(rename = "do")]
     #[schema(example = "template")]
     pub kind: &'static str,
