@@ -4,6 +4,8 @@
 use crate::every_provider::every_provider;
 use serde_json::{Value, json};
 use transom_core::account::Provider;
+use transom_core::time::Millis;
+use transom_local::sandbox::OutboxKind;
 use transom_testkit::world::{CUSTOMER, NUMBER, sender_body};
 use transom_testkit::{Answer, World};
 
@@ -175,6 +177,78 @@ async fn u3_u5_what_may_wait_or_be_replaced_is_no_near_miss(provider: Provider) 
         world.settle().await;
         // Overtaken by the template, as any other held reply.
         assert_eq!(world.message(&held.text("id")).await["status"], "cancelled");
+    }
+}
+
+every_provider!(m56_e2_a_text_that_is_a_template_may_wait_for_a_place_and_for_its_time);
+async fn m56_e2_a_text_that_is_a_template_may_wait_for_a_place_and_for_its_time(
+    provider: Provider,
+) {
+    let world = World::of(provider).await;
+    choose(&world, "gupshup").await;
+    world.opt_in(CUSTOMER).await;
+    let mut full = sender_body(NUMBER);
+    full["messaging_limit"] = json!(0);
+    assert_eq!(world.put("/v1/senders/support", full).await.status, 200);
+    let say = |more: Value| {
+        let mut body = json!({
+            "sender": "support", "to": CUSTOMER, "content": { "type": "text", "text": FILLED },
+        });
+        for (field, value) in more.as_object().unwrap() {
+            body[field] = value.clone();
+        }
+        body
+    };
+    let asked = world.post("/v1/messages/check", say(json!({}))).await;
+    assert_eq!(asked.code(), "limit_reached");
+    assert_eq!(asked.body["alternatives"][0]["do"], "defer", "{}", asked.body);
+    let deferred = world.post("/v1/messages", say(json!({ "when_limited": "defer" }))).await;
+    assert_eq!((deferred.status, deferred.text("status").as_str()), (202, "deferred"));
+    // For later: what is said now holds for what is sent.
+    let at = world.now().plus(Millis::from_hours(2)).rfc3339();
+    let later = say(json!({ "send_at": at }));
+    let asked = world.post("/v1/messages/check", later.clone()).await;
+    assert_eq!((&asked.body["allowed"], &asked.body["code"]), (&json!(true), &Value::Null));
+    assert_eq!(asked.body["warnings"][0]["about"], "scheduled");
+    let scheduled = world.post("/v1/messages", later).await;
+    assert_eq!((scheduled.status, scheduled.text("status").as_str()), (202, "scheduled"));
+    let past = say(json!({ "send_at": world.now().rfc3339() }));
+    assert_eq!(world.post("/v1/messages/check", past.clone()).await.status, 400);
+    assert_eq!(world.post("/v1/messages", past).await.status, 400);
+    switch(&world, true).await;
+    world.advance(Millis::from_hours(3)).await;
+    for sent in [deferred, scheduled] {
+        let shown = world.message(&sent.text("id")).await;
+        assert_eq!(
+            (&shown["status"], &shown["sent_as"]),
+            (&json!("delivered"), &json!("template"))
+        );
+    }
+    let taken = world.sandbox().outbox();
+    assert!(taken.iter().all(|e| e.kind == OutboxKind::Template), "{taken:?}");
+    assert_eq!(taken.len(), 2);
+}
+
+/// A text that its window left behind is refused as such, whatever else there is about its customer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u1_a_text_that_missed_its_window_is_refused_in_either_table() {
+    for table in ["standard", "gupshup"] {
+        let world = World::start().await;
+        choose(&world, table).await;
+        let path = format!("/v1/senders/support/contacts/{CUSTOMER}/opt-in");
+        world.customer_writes("Hello").await;
+        assert!(world.delete(&path).await.status < 300);
+        let at = world.now().plus(Millis::from_hours(25)).rfc3339();
+        let body = json!({
+            "sender": "support", "to": CUSTOMER, "send_at": at,
+            "content": { "type": "text", "text": "On its way." },
+        });
+        let scheduled = world.post("/v1/messages", body).await;
+        assert_eq!(scheduled.status, 202, "{}", scheduled.body);
+        world.advance(Millis::from_hours(26)).await;
+        let shown = world.message(&scheduled.text("id")).await;
+        assert_eq!(shown["status"], "refused", "{table}: {shown}");
+        assert_eq!(world.subscriber.of("message.refused").len(), 1, "{table}");
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn calls() -> Vec<Call> {
         put(ONE, "Create or change an account", ADMIN, change)
             .takes::<AccountBody>()
             .answers::<AccountView>(200)
-            .refuses(&[Code::AccountDeleted, Code::NotImplemented]),
+            .refuses(&[Code::AccountDeleted]),
         get(ONE, "An account", SUPERVISE, show).answers::<AccountView>(200),
         delete(ONE, "Remove an account, or delete it for good", ADMIN, remove)
             .query(&[("because", "`removed` (the default) or `deleted`, which is final")])

@@ -16,7 +16,7 @@ pub(crate) const ADMIN: &[Role] = &[Role::Admin];
 pub(crate) const SUPERVISE: &[Role] = &[Role::Supervisor, Role::Admin];
 /// Sends and reads: messages, conversations, contacts.
 pub(crate) const CONVERSE: &[Role] = &[Role::Agent, Role::Supervisor, Role::System, Role::Admin];
-/// Plans sends: limits and media beside messages.
+/// Plans sends: limits beside messages.
 pub(crate) const PLAN: &[Role] = &[Role::Supervisor, Role::System, Role::Admin];
 /// Works at the desk.
 pub(crate) const DESK: &[Role] = &[Role::Agent, Role::Supervisor, Role::Admin];

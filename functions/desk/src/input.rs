@@ -26,6 +26,10 @@ pub(crate) struct JsonBytes(pub(crate) Bytes);
 #[derive(Debug)]
 pub(crate) struct Input<T>(pub(crate) T);
 
+/// The body, as a `T`, or none at all.
+#[derive(Debug)]
+pub(crate) struct OptionalInput<T>(pub(crate) T);
+
 /// What stands in the path.
 #[derive(Debug)]
 pub(crate) struct Ids<T>(pub(crate) T);
@@ -43,14 +47,28 @@ impl FromRequest<App> for JsonBytes {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Failure> {
         check_content_type(request.headers())?;
-        let declared = request.headers().get(http::header::CONTENT_LENGTH);
-        let declared = declared.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-        if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
-            return Err(too_large().into());
-        }
-        match axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await {
-            Ok(bytes) => Ok(Self(bytes)),
-            Err(_) => Err(too_large().into()),
+        Ok(Self(whole(request).await?))
+    }
+}
+
+/// A body within its size.
+async fn whole(request: Request) -> Result<Bytes, Problem> {
+    let declared = request.headers().get(http::header::CONTENT_LENGTH);
+    let declared = declared.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|_| too_large())
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalInput<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Failure> {
+        let bytes = whole(request).await?;
+        match bytes.trim_ascii() {
+            b"" => Ok(Self(T::default())),
+            bytes => Ok(Self(parse(bytes)?)),
         }
     }
 }

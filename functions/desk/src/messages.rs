@@ -77,7 +77,6 @@ const REFUSALS: &[Code] = &[
     Code::IdempotencyInProgress,
     Code::IdempotencyMismatch,
     Code::NotFound,
-    Code::NotImplemented,
 ];
 
 pub(crate) fn calls() -> Vec<Call> {
@@ -94,7 +93,7 @@ pub(crate) fn calls() -> Vec<Call> {
         post("/v1/messages/check", "What would become of a message, and why", CONVERSE, check)
             .takes::<MessageBody>()
             .answers::<CheckView>(200)
-            .refuses(&[Code::NotFound, Code::NotImplemented]),
+            .refuses(&[Code::NotFound]),
         get(ONE, "A message", CONVERSE, show).answers::<MessageView>(200),
         post("/v1/messages/{id}/retry", "Try a failed message again", CONVERSE, retry)
             .answers::<MessageView>(202)

@@ -2,11 +2,10 @@
 
 use crate::auth::{ADMIN, SUPERVISE};
 use crate::call::{Call, get, post, put};
-use crate::input::{Ids, Input, Params, parse};
+use crate::input::{Ids, Input, OptionalInput, Params};
 use crate::problem::Failure;
 use axum::Json;
 use axum::extract::State;
-use bytes::Bytes;
 use serde::Deserialize;
 use transom_app::App;
 use transom_app::setup::{SubmitBody, SyncView, TemplateBody, TemplateView};
@@ -87,12 +86,8 @@ async fn submit(
     State(app): State<App>,
     Ids((account, name)): Ids<(String, String)>,
     Params(params): Params<SubmitParams>,
-    body: Bytes,
+    OptionalInput(body): OptionalInput<SubmitBody>,
 ) -> Result<Json<TemplateView>, Failure> {
-    let body = match body.trim_ascii() {
-        b"" => SubmitBody::default(),
-        bytes => parse(bytes)?,
-    };
     let language = params.language.or(body.language);
     let now = app.clock.now();
     let submitted = app.submit_template(&account, &name, language.as_deref(), now).await;

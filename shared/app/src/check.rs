@@ -6,10 +6,13 @@
 
 use crate::agent_limits::Limited;
 use crate::budget::BudgetLook;
+use crate::hold::one_too_many;
 use crate::identity::new_session;
 use crate::limit::LimitLook;
 use crate::price::cost_of;
-use crate::submit::{Considered, SendContext, SendRequest, limit_refusal, refusal_record, unshown};
+use crate::submit::{
+    Considered, SendContext, SendRequest, check_time, limit_refusal, refusal_record, unshown,
+};
 use crate::view::{
     AlternativeView, CheckBudget, CheckInputs, CheckLimit, CheckTemplate, CheckView, NearestView,
     WarningView, cost_view, window_view,
@@ -21,7 +24,7 @@ use transom_core::code::Code;
 use transom_core::content::Content;
 use transom_core::decide::{Decision, SentAs};
 use transom_core::money::Money;
-use transom_core::plan::{Course, Plan, Which};
+use transom_core::plan::{Course, HELD_MAX, Plan, Which};
 use transom_core::time::Timestamp;
 use transom_core::wallet::Wallet;
 use transom_core::window::{Channel, Window};
@@ -43,13 +46,19 @@ impl App {
         now: Timestamp,
     ) -> Result<CheckView, AppError> {
         let considered = self.consider(&mut request, now).await?;
+        if let Some(at) = request.plan.send_at {
+            check_time(at, now)?;
+        }
         let Considered { resolved, context, file, prices } = &considered;
         let session = resolved.session.as_ref();
         let content = &request.content;
         let asked = (content, &request.plan);
         let course = context.course(session, &resolved.user, asked, file.as_ref(), now);
         let is_replaced = matches!(course, Course::Send { which: Which::Fallback(_), .. });
+        let is_held_full = session.is_some_and(|s| s.held.len() >= HELD_MAX);
         let (decision, waits) = foreseen(course, &request.plan, now);
+        // What does not go out now takes nothing now.
+        let goes_now = waits.as_ref().is_none_or(|w| w.about == "fallback");
         let (sender, account) = (&context.sender.sender, &context.account.account);
         let fresh;
         let known = match session {
@@ -65,6 +74,7 @@ impl App {
             Some(limited) => self.look_for_agent(&limited).await?,
             None => None,
         };
+        let stopped = agents.clone().filter(|_| goes_now);
         let (limit, budget) = futures::try_join!(
             self.look_for_place(sender, account, &resolved.user, now),
             self.look_at_budget(context, now)
@@ -76,12 +86,31 @@ impl App {
             budget: budget.as_ref(),
             cost: priced(SentAs::Template),
         };
-        let (sent_as, counts, refusal) = outcome(context, &decision, agents, &begun, now);
+        let (sent_as, counts, refusal) = match (&decision, &waits) {
+            (_, Some(w)) if w.about == "held" && is_held_full => {
+                (None, false, Some(one_too_many(now)))
+            }
+            (Decision::Send { sent_as, counts }, Some(_)) if !goes_now => {
+                (Some(*sent_as), *counts, None)
+            }
+            (Decision::Send { .. } | Decision::Refuse(_), _) => {
+                outcome(context, &decision, stopped, &begun, now)
+            }
+        };
         let (sent_as, counts, refusal, waits) =
             deferred(&request.plan, &decision, (sent_as, counts, refusal), waits);
         let alternatives = match &refusal {
             None => Vec::new(),
-            Some(refusal) => self.instead(&considered, content, refusal, &begun, now).await?,
+            Some(refusal) => {
+                let mut found = self.instead(&considered, content, refusal, &begun, now).await?;
+                // An agent who has sent as many as he may sends nothing else either.
+                found.retain(|instead| match instead.kind {
+                    "hold" => !is_held_full,
+                    "wait" => true,
+                    _ => agents.is_none(),
+                });
+                found
+            }
         };
         let window = session.and_then(Session::window);
         let cost = sent_as.and_then(priced);

@@ -557,7 +557,11 @@ impl App {
         refusal: &RefusalRecord,
     ) -> Result<(), AppError> {
         let Some(id) = &message.id else { return Ok(()) };
-        let cancelled = refusal.code == Code::OptedOut;
+        // An opt-out takes back what needs consent; a text that its window has left behind is refused
+        // like any other.
+        let by_window =
+            refusal.also.iter().any(|c| matches!(c, Code::WindowExpired | Code::WindowNeverOpened));
+        let cancelled = refusal.code == Code::OptedOut && !by_window;
         let phase = if cancelled { Phase::Cancelled } else { Phase::Refused };
         if self.store.end_before_call(id, phase, Some(refusal)).await? == Updated::Changed {
             return Ok(());

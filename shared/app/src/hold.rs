@@ -62,12 +62,7 @@ impl App {
         mut message: Message,
         now: Timestamp,
     ) -> Result<Message, AppError> {
-        let detail = format!(
-            "the window is closed, and {HELD_MAX} replies are held for this customer already; \
-             cancel one, or wait until the customer writes"
-        );
-        let refusal =
-            RefusalRecord { detail: Some(detail), ..RefusalRecord::new(Code::WindowExpired, now) };
+        let refusal = one_too_many(now);
         let soon = now.plus(QUEUED_PATIENCE);
         if self.store.end_waiting(id, Phase::Refused, Some(&refusal), soon).await? == Updated::Done
         {
@@ -274,6 +269,15 @@ pub(crate) fn released_event(id: &MessageId, message: &Message) -> Option<Event>
 
 fn is_open(session: &Session, now: Timestamp) -> bool {
     session.window().is_some_and(|window| window.is_open(now, Channel::WHATSAPP))
+}
+
+/// Why a reply is not held beside as many others as there may be.
+pub(crate) fn one_too_many(now: Timestamp) -> RefusalRecord {
+    let detail = format!(
+        "the window is closed, and {HELD_MAX} replies are held for this customer already; \
+         cancel one, or wait until the customer writes"
+    );
+    RefusalRecord { detail: Some(detail), ..RefusalRecord::new(Code::WindowExpired, now) }
 }
 
 /// Whether the customer has said stop since the message was written: nobody looks when it is

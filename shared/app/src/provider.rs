@@ -70,23 +70,12 @@ impl ProviderClient {
         }
         let unknown = |code: &str| Called::Answered(Answer::Unknown { code: code.to_owned() });
         match builder.send().await {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                let retry_after = response
-                    .headers()
-                    .get("retry-after")
-                    .and_then(|v| v.to_str().ok())
-                    .map(str::to_owned);
-                match capped(response, ANSWER_BYTES_MAX).await {
-                    Some(body) => Called::Answered(transom_wire::classify(
-                        provider,
-                        status,
-                        retry_after.as_deref(),
-                        &body,
-                    )),
-                    None => unknown("connection_lost"),
-                }
-            }
+            Ok(response) => match read(response, ANSWER_BYTES_MAX).await {
+                Some(Read { status, retry_after, body }) => Called::Answered(
+                    transom_wire::classify(provider, status, retry_after.as_deref(), &body),
+                ),
+                None => unknown("connection_lost"),
+            },
             Err(error) if error.is_connect() || error.is_builder() => Called::NotReached,
             Err(error) if error.is_timeout() => unknown("timeout"),
             Err(_) => unknown("connection_lost"),
@@ -104,18 +93,12 @@ impl ProviderClient {
         }
         let lost = |why: &str| Asked::Lost(why.to_owned());
         match builder.send().await {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                let retry_after = response
-                    .headers()
-                    .get("retry-after")
-                    .and_then(|v| v.to_str().ok())
-                    .map(str::to_owned);
-                match capped(response, LIST_BYTES_MAX).await {
-                    Some(body) => Asked::Answered { status, retry_after, body },
-                    None => lost("its answer broke off, or was too large"),
+            Ok(response) => match read(response, LIST_BYTES_MAX).await {
+                Some(Read { status, retry_after, body }) => {
+                    Asked::Answered { status, retry_after, body }
                 }
-            }
+                None => lost("its answer broke off, or was too large"),
+            },
             Err(error) if error.is_connect() || error.is_builder() => {
                 lost("it could not be reached")
             }
@@ -125,7 +108,18 @@ impl ProviderClient {
     }
 }
 
-async fn capped(mut response: reqwest::Response, bytes_max: usize) -> Option<Vec<u8>> {
+/// An answer that was read to its end.
+struct Read {
+    status: u16,
+    retry_after: Option<String>,
+    body: Vec<u8>,
+}
+
+/// Reads an answer; `None` when it breaks off or is longer than `bytes_max`.
+async fn read(mut response: reqwest::Response, bytes_max: usize) -> Option<Read> {
+    let status = response.status().as_u16();
+    let retry_after = response.headers().get("retry-after");
+    let retry_after = retry_after.and_then(|v| v.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
         body.extend_from_slice(&chunk);
@@ -133,5 +127,5 @@ async fn capped(mut response: reqwest::Response, bytes_max: usize) -> Option<Vec
             return None;
         }
     }
-    Some(body)
+    Some(Read { status, retry_after, body })
 }

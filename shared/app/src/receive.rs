@@ -92,14 +92,15 @@ impl App {
                 events.extend(self.change_answered(account, place, message).await?);
             }
             self.publish(events).await?;
-            for (_, message) in &stored {
-                self.charge_inbound(account, message).await?;
-            }
             let files = stored.iter().filter_map(|(place, _)| place.file.as_ref());
             self.enqueue_expected(files).await;
             let ids = stored.iter().map(|(place, _)| &place.id);
             self.ask_once(&sender, &session, ids, now).await?;
             Box::pin(self.release_held(&session, now)).await?;
+            // Last: the ledger is one item, at which messages meet those of other customers.
+            for (_, message) in &stored {
+                self.charge_inbound(account, message).await?;
+            }
             tracing::info!(outcome = "received", account = %account.account.id, sender = %sender.sender.id, conversation = %session.id, messages = stored.len(), "message");
             return Ok(());
         }
@@ -259,6 +260,8 @@ impl App {
     ) -> Result<Message, AppError> {
         let Arrived { inbound, content, charged } = arrived;
         let reply_to = self.answered(account, place, inbound.reply_to.as_deref()).await?;
+        // What changes a message, or is a provider's notice, is none itself.
+        let cost = charged.filter(|_| content.is_a_customers_word()).cloned();
         let mut message = Message {
             id: Some(place.id.clone()),
             direction: Direction::In,
@@ -278,7 +281,7 @@ impl App {
             sent_as: None,
             counts: false,
             reserved: false,
-            cost: charged.cloned(),
+            cost,
             refusal: None,
             forwarded: inbound.forwarded,
             reply_to,

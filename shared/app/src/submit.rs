@@ -24,11 +24,12 @@ use transom_core::identity::User;
 use transom_core::lane::{Lane, Road, lane};
 use transom_core::message::{Direction, Facts, Origin, Phase, Status};
 use transom_core::money::Money;
-use transom_core::plan::{Course, Plan, SCHEDULED_AHEAD_MAX, Which, course};
+use transom_core::plan::{Course, Plan, SCHEDULED_AHEAD_MAX, WhenClosed, Which, course};
 use transom_core::price::PriceList;
 use transom_core::profile::Profile;
+use transom_core::template::Template;
 use transom_core::template::matching::{Found, find};
-use transom_core::template::{Template, shorthand};
+use transom_core::template::shorthand::{self, Shorthand};
 use transom_core::time::Timestamp;
 use transom_core::window::Channel;
 use transom_store::{
@@ -260,13 +261,14 @@ impl App {
         request: &mut SendRequest,
         now: Timestamp,
     ) -> Result<Considered, AppError> {
-        spelled_out(&mut request.content)?;
+        let shorthand = spelled_out(&mut request.content)?;
         let resolved = self.resolve(&request.target).await?;
         let mut context =
             self.send_context(&resolved.sender, &request.content, &request.plan).await?;
-        if request.plan.is_plain() {
-            self.recognise(&resolved, &mut context, &mut request.content, now).await?;
+        if let (Some(shorthand), Some(template)) = (shorthand, &context.template) {
+            request.content = Content::Template(shorthand.used(Some(template)));
         }
+        self.recognise(&resolved, &mut context, request, now).await?;
         if let Some(answered) = &request.reply_to {
             self.known_answered(answered, &resolved).await?;
         }
@@ -286,28 +288,46 @@ impl App {
         &self,
         resolved: &Resolved,
         context: &mut SendContext,
-        content: &mut Content,
+        request: &mut SendRequest,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let Content::Text { text } = &*content else { return Ok(()) };
+        let Content::Text { text } = &request.content else { return Ok(()) };
+        if request.plan.when_closed != WhenClosed::Refuse {
+            return Ok(());
+        }
         let window = resolved.session.as_ref().and_then(Session::window);
         if window.is_some_and(|window| window.is_open(now, Channel::WHATSAPP)) {
             return Ok(());
         }
-        let mut templates = self.store.templates(&context.account.account.id, None).await?;
-        match find(text, &templates) {
+        let account = &context.account.account;
+        let mut templates = self.store.templates(&account.id, None).await?;
+        templates.retain(|template| account.template_categories.contains(&template.category));
+        let matched = match find(text, &templates) {
             Found::Match(matched)
                 if context.sender.sender.delivery_table == DeliveryTable::Gupshup =>
             {
-                *content = Content::Template(TemplateUse {
-                    name: matched.name,
-                    language: Some(matched.language),
-                    variables: matched.variables,
-                    header: None,
-                });
-                context.template = Some(templates.swap_remove(matched.index));
+                matched
             }
-            found => context.found = Some(found),
+            found => {
+                context.found = Some(found);
+                return Ok(());
+            }
+        };
+        let template = Some(templates.swap_remove(matched.index));
+        let used = TemplateUse {
+            name: matched.name,
+            language: Some(matched.language),
+            variables: matched.variables,
+            header: None,
+        };
+        if request.plan.send_at.is_some() {
+            // Whether the window is open then, nobody knows now: the text, or the template.
+            request.plan.when_closed = WhenClosed::Template;
+            request.plan.fallback = Some(used);
+            context.fallback = template;
+        } else {
+            request.content = Content::Template(used);
+            context.template = template;
         }
         Ok(())
     }
@@ -356,16 +376,10 @@ impl App {
         id: &MessageId,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let latest = now.plus(SCHEDULED_AHEAD_MAX);
-        if (now < at && at <= latest) || self.store.message(id).await?.is_some() {
-            return Ok(());
+        match check_time(at, now) {
+            Err(_) if self.store.message(id).await?.is_some() => Ok(()),
+            checked => Ok(checked?),
         }
-        Err(Problem::invalid(format!(
-            "`send_at` must be later than now ({}) and not later than {}",
-            now.rfc3339(),
-            latest.rfc3339()
-        ))
-        .into())
     }
 
     async fn reserve(
@@ -787,13 +801,25 @@ pub(crate) fn unshown(profile: &Profile, content: Option<&Content>, answers: boo
 }
 
 /// A text that is the shorthand of a template is that template (M64).
-fn spelled_out(content: &mut Content) -> Result<(), Problem> {
-    let Content::Text { text } = &*content else { return Ok(()) };
-    if let Some(used) = shorthand::read(text) {
-        let used = used.map_err(|why| Problem::invalid(format!("`content.text`: {why}")))?;
-        *content = Content::Template(used);
+fn spelled_out(content: &mut Content) -> Result<Option<Shorthand>, Problem> {
+    let Content::Text { text } = &*content else { return Ok(None) };
+    let Some(read) = shorthand::read(text) else { return Ok(None) };
+    let shorthand = read.map_err(|why| Problem::invalid(format!("`content.text`: {why}")))?;
+    *content = Content::Template(shorthand.used(None));
+    Ok(Some(shorthand))
+}
+
+/// Whether a message may be scheduled for this time.
+pub(crate) fn check_time(at: Timestamp, now: Timestamp) -> Result<(), Problem> {
+    let latest = now.plus(SCHEDULED_AHEAD_MAX);
+    if now < at && at <= latest {
+        return Ok(());
     }
-    Ok(())
+    Err(Problem::invalid(format!(
+        "`send_at` must be later than now ({}) and not later than {}",
+        now.rfc3339(),
+        latest.rfc3339()
+    )))
 }
 
 fn resolved(sender: SenderRecord, session: Session) -> Result<Resolved, AppError> {

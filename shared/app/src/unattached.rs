@@ -21,9 +21,8 @@ pub struct AccountEventView {
     /// Its id, made of what it is: a redelivery has the same.
     #[schema(example = "evt_…")]
     pub id: String,
-    /// `unsupported`: this build does not act on it, or cannot read it. `unknown_sender`,
-    /// `unknown_template`: it tells of a template that is not here.
-    /// `sender_deleted`, `integration_removed`, `account_deleted`: a customer's message to a number
+    /// `unsupported`: this build does not act on it, or cannot read it. `unknown_template`: it tells
+    /// of a template that is not here. `unknown_sender`, `sender_deleted`, `integration_removed`, `account_deleted`: a customer's message to a number
     /// that may not receive. `unmatched_status`: no message of this account has this id.
     pub reason: String,
     /// What the provider calls it, or what it lacks.

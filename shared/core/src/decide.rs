@@ -240,7 +240,9 @@ fn undeliverable(facts: &Facts<'_>, content: &Content, open: bool) -> Vec<(Code,
         (None, Some(Found::Near(_))) => Kind::FreeForm { near: true },
         (None, Some(Found::Match(_) | Found::Nothing) | None) => Kind::FreeForm { near: false },
     };
-    let barred = barred(facts.sender.delivery_table, conditions, kind);
+    let mut barred = barred(facts.sender.delivery_table, conditions, kind);
+    // Where nobody looked, nobody says that it is none.
+    barred.mismatch = barred.mismatch.filter(|_| facts.found.is_some());
     let mut found: Vec<(Code, Option<String>)> =
         barred.consent.into_iter().chain(barred.switch).map(|code| (code, None)).collect();
     if let Some(used) = content.template() {

@@ -108,21 +108,25 @@ pub fn course(own: Decision, plan: &Plan, fallback: impl FnOnce() -> Decision) -
     match plan.when_closed {
         WhenClosed::Refuse => Course::Refuse(refusal),
         WhenClosed::Hold => Course::Hold(refusal),
-        WhenClosed::Template => match fallback() {
-            Decision::Send { sent_as, counts } => {
-                let window = refusal.also.iter().copied().find(|code| is_window(*code));
-                let because = window.filter(|_| !is_window(refusal.code)).unwrap_or(refusal.code);
-                Course::Send { which: Which::Fallback(because), sent_as, counts }
-            }
-            Decision::Refuse(mut instead) => {
-                // Why the template may not go out is what the caller can mend; that it was asked for
-                // because of the window stands beside it.
-                if !instead.also.contains(&refusal.code) {
-                    instead.also.push(refusal.code);
+        WhenClosed::Template => {
+            let codes = || std::iter::once(refusal.code).chain(refusal.also.iter().copied());
+            let because = codes().find(|code| is_window(*code)).unwrap_or(refusal.code);
+            match fallback() {
+                Decision::Send { sent_as, counts } => {
+                    Course::Send { which: Which::Fallback(because), sent_as, counts }
                 }
-                Course::Refuse(instead)
+                Decision::Refuse(mut instead) => {
+                    // Why the template may not go out is what the caller can mend; that it was asked for
+                    // because of the window stands beside it.
+                    if instead.code != because && !instead.also.contains(&because) {
+                        let wallet =
+                            instead.also.iter().position(|c| *c == Code::InsufficientBalance);
+                        instead.also.insert(wallet.unwrap_or(instead.also.len()), because);
+                    }
+                    Course::Refuse(instead)
+                }
             }
-        },
+        }
     }
 }
 
@@ -282,6 +286,21 @@ mod tests {
         assert!(
             matches!(course(unlike, &asked, || SEND), Course::Send { which: w, .. } if w == which)
         );
+        // Both lack consent: it is said once, and why the template was asked for stands beside it.
+        let consent = || {
+            Decision::Refuse(Refusal {
+                code: Code::NotOptedIn,
+                also: vec![Code::WindowExpired],
+                detail: None,
+                retry_at: None,
+                nearest: None,
+                by_window: true,
+            })
+        };
+        let poor = || refuse(Code::NotOptedIn, &[Code::InsufficientBalance]);
+        let Course::Refuse(refusal) = course(consent(), &asked, poor) else { panic!("refused") };
+        assert_eq!(refusal.code, Code::NotOptedIn);
+        assert_eq!(refusal.also, [Code::WindowExpired, Code::InsufficientBalance]);
         let other = course(refuse(Code::Interrupted, &[]), &asked, || SEND);
         assert!(matches!(other, Course::Refuse(r) if r.code == Code::Interrupted));
     }

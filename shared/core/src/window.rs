@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn any_order_and_any_repetition_of_messages_gives_one_window() {
+    fn f8_any_order_and_any_repetition_of_messages_gives_one_window() {
         let times = [0, 3 * HOUR, 20 * HOUR, 30 * HOUR];
         let expected = times.iter().fold(None, |w, t| apply(w, at(*t), WA));
         let orders: [[usize; 6]; 5] = [

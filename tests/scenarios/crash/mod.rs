@@ -100,6 +100,8 @@ async fn hold(cases: Vec<Case>) {
             };
             let found = ended.state;
             if ended.is_open {
+                // Whether the provider has it, and so which of its ids are whose, nobody knows.
+                let found = found.without_the_providers_ids();
                 let known = unknown.get_or_insert_with(|| first_unknown(&found)).clone();
                 let known = State { taken: found.taken.clone(), ..known };
                 if found != known || found.taken.len() > whole.taken.len() {

@@ -79,6 +79,16 @@ impl State {
         self.rest.iter().any(|line| line.contains(text))
     }
 
+    /// The same without telling the provider's ids apart.
+    pub(super) fn without_the_providers_ids(self) -> Self {
+        let plain = |line: String| {
+            (0..self.taken.len()).fold(line, |line, n| line.replace(&format!("sent{n}\""), "sent\""))
+        };
+        let mut rest: Vec<String> = self.rest.into_iter().map(plain).collect();
+        rest.sort();
+        Self { taken: self.taken, rest }
+    }
+
     /// What differs, line by line.
     pub(super) fn difference(&self, found: &Self) -> String {
         let lines = |state: &Self| [state.taken.clone(), state.rest.clone()].concat();

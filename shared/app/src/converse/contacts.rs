@@ -361,7 +361,7 @@ impl App {
     }
 
     async fn cancel_for_opt_out(&self, message: Message, now: Timestamp) -> Result<(), AppError> {
-        let needs_consent = message.content.as_ref().is_some_and(|c| c.template().is_some());
+        let needs_consent = message.outgoing().is_some_and(|c| c.template().is_some());
         if !needs_consent || !message.phase.is_waiting() {
             return Ok(());
         }

@@ -217,7 +217,7 @@ impl App {
         let user = session.as_ref().and_then(Session::user);
         let country = user.as_ref().and_then(Country::of);
         let mut messages = self.store.messages_between(id, asked.from, asked.to).await?;
-        if let Some(earlier) = session.as_ref().and_then(|s| s.predecessor.as_ref()) {
+        for earlier in session.iter().flat_map(Session::predecessors) {
             messages.extend(self.store.messages_between(earlier, asked.from, asked.to).await?);
         }
         if let Some(sender) = &asked.sender {
@@ -257,7 +257,7 @@ impl App {
             };
             known.prices.insert((account.clone(), country), list);
         }
-        let template = message.content.as_ref().and_then(|c| c.template()).is_some();
+        let template = message.outgoing().is_some_and(|c| c.template().is_some());
         if template && !known.categories.contains_key(account) {
             let templates = self.store.templates(account, None).await?;
             let named = templates.into_iter().map(|t| (t.name, t.category)).collect();
@@ -279,7 +279,8 @@ impl Known {
         if what == What::Received {
             return "inbound".to_owned();
         }
-        let Some(used) = message.content.as_ref().and_then(|c| c.template()) else {
+        let outgoing = message.outgoing();
+        let Some(used) = outgoing.as_ref().and_then(|c| c.template()) else {
             return "service".to_owned();
         };
         let named = self.categories.get(&message.account).and_then(|n| n.get(&used.name));

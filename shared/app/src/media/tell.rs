@@ -38,7 +38,7 @@ impl App {
         now: Timestamp,
     ) {
         if let Err(error) = self.tell_media(id, record, now).await {
-            tracing::warn!(outcome = "left_to_sweep", media = %id, error = %crate::error::chain(&error), "what follows from its state");
+            tracing::warn!(outcome = "left_to_the_sweep", media = %id, error = %crate::error::chain(&error), "what follows from its state");
         }
     }
 }

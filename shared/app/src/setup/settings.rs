@@ -58,7 +58,6 @@ pub struct SettingsBody {
     pub nudge: Option<NudgeBody>,
     /// Not implemented yet.
     pub reattach: Option<Value>,
-    /// Not implemented yet.
     /// How long replies are held that were sent with `when_closed: hold`, and what is done with
     /// those that a newer reply has overtaken.
     pub hold: Option<HoldBody>,

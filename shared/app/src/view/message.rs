@@ -118,9 +118,10 @@ pub struct StatusView {
 
 /// Why the customer does not have a message.
 ///
-/// `code` is a code of the contract when a rule refused the message. When the provider did, or
-/// nobody knows, it is one of `recipient_refused`, `account_refused`, `content_refused`,
-/// `rate_limited`, `window_expired`, `provider_refused` (a code that nobody has classified) and
+/// `code` is a code of the contract when a rule refused the message, `stale` or `overtaken` when it
+/// was held in vain. When the provider refused it, or nobody knows, it is one of
+/// `recipient_refused`, `account_refused`, `content_refused`, `rate_limited`,
+/// `insufficient_balance`, `window_expired`, `provider_refused` (a code that nobody has classified) and
 /// `outcome_unknown`: whom the provider's own code concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FailureView {

@@ -9,13 +9,15 @@ use super::{Template, TemplateKind, TemplateStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often a repeated placeholder is tried at another place before it is given up: more than any
-/// message needs, and few enough to be nothing.
-const TRIES_MAX: u32 = 20_000;
+/// At how many places of a text the end of a value is looked for before a template is given up: more
+/// than any message needs, and few enough to be nothing.
+const TRIES_MAX: u32 = 200_000;
+/// The longest text that is looked up, in bytes: four times what any provider takes.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// The most words of a text and of a template that are compared for nearness.
 const WORDS_MAX: usize = 400;
-/// A text is near a template when at least so many of a hundred of the template's own words stand
-/// in it, in their order.
+/// A text is near a template when, of a hundred of the template's own words, at least so many are
+/// left after one was taken away for each word that would have to be changed, taken out or put in.
 const NEAR_PERCENT: usize = 60;
 /// The longest word that is quoted, in characters.
 const QUOTED_CHARS_MAX: usize = 40;
@@ -61,6 +63,9 @@ pub struct Nearest {
 /// message brings can be meant.
 #[must_use]
 pub fn find(text: &str, templates: &[Template]) -> Found {
+    if text.len() > TEXT_BYTES_MAX {
+        return Found::Nothing;
+    }
     let candidates = || templates.iter().enumerate().filter(|(_, t)| can_be_meant(t));
     let matches = candidates().filter_map(|(index, template)| {
         let variables = extract(&template.body, text)?;
@@ -169,6 +174,10 @@ impl<'a> Search<'a> {
         // The last wording must end the text: only its last place counts.
         let is_last = later.len() == 1;
         for end in ends {
+            self.tries = self.tries.saturating_sub(1);
+            if self.tries == 0 {
+                return false;
+            }
             let (Some(value), Some(rest)) = (text.get(..end), text.get(end..)) else { continue };
             let fits = match until {
                 Some(literal) if is_last => rest == literal,
@@ -181,8 +190,7 @@ impl<'a> Search<'a> {
             if self.take(name, value, later, rest) {
                 return true;
             }
-            self.tries = self.tries.saturating_sub(1);
-            if !self.repeats && until.is_some() || self.tries == 0 {
+            if !self.repeats && until.is_some() {
                 // Without repeats the first place of a wording is as good as any.
                 return false;
             }
