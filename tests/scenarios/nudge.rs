@@ -5,8 +5,8 @@ use crate::every_provider::every_provider;
 use serde_json::{Value, json};
 use transom_core::account::Provider;
 use transom_core::time::{Millis, Timestamp};
-use transom_testkit::World;
 use transom_testkit::world::CUSTOMER;
+use transom_testkit::{Script, WireFault, World};
 
 const TEXT: &str = "Is there anything else?";
 const HOUR: i64 = 3600;
@@ -139,5 +139,19 @@ async fn u5_a_reminder_that_cannot_be_is_named() {
         let answer = world.put("/v1/senders/support/settings", json!({ "nudge": nudge })).await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_request"), "{nudge}");
         assert!(answer.text("detail").contains(named), "{}", answer.body);
+    }
+}
+
+/// The note stands although its answer was lost: nobody else sends what it stands for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u5_a_lost_answer_costs_no_reminder() {
+    for lost in 0..4 {
+        let world = answered(Provider::Twilio).await;
+        let due = due_at(&world).await;
+        let script = Script::new();
+        world.inject(script.on("Sweeper", "UpdateItem", lost, 1, WireFault::LoseAnswer));
+        world.house.advance_to(due).await.unwrap();
+        world.settle().await;
+        assert_eq!(nudges(&world), 1, "the answer of update {lost}");
     }
 }

@@ -38,8 +38,10 @@ impl App {
             Some(noted) if noted <= session.noticed_until => return Ok(()),
             Some(noted) => noted,
             None => {
-                if self.store.note_nudge(session, at).await? == Updated::Changed {
-                    // The customer wrote, or another sweep is here: the next look decides anew.
+                if self.store.note_nudge(session, at).await? == Updated::Changed
+                    && !self.is_noted(session, at).await?
+                {
+                    // The customer wrote: the next look decides anew.
                     return Ok(());
                 }
                 at
@@ -67,6 +69,13 @@ impl App {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the reminder of this time stands: noted by another sweep, which sends the same message,
+    /// or by this one, whose answer was lost.
+    async fn is_noted(&self, session: &Session, at: Timestamp) -> Result<bool, AppError> {
+        let stands = self.store.session(&session.id).await?;
+        Ok(stands.is_some_and(|stands| stands.nudged_at == Some(at)))
     }
 
     /// Whether the last word is the business's: who waits for an answer is not reminded of his own

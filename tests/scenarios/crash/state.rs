@@ -82,7 +82,8 @@ impl State {
     /// The same without telling the provider's ids apart.
     pub(super) fn without_the_providers_ids(self) -> Self {
         let plain = |line: String| {
-            (0..self.taken.len()).fold(line, |line, n| line.replace(&format!("sent{n}\""), "sent\""))
+            (0..self.taken.len())
+                .fold(line, |line, n| line.replace(&format!("sent{n}\""), "sent\""))
         };
         let mut rest: Vec<String> = self.rest.into_iter().map(plain).collect();
         rest.sort();
