@@ -170,6 +170,13 @@ impl Store {
         let only_added = joined.sealed == marker.place.sealed
             && marker.place.holders.keys().all(|known| joined.holders.contains_key(known));
         expression = if only_added {
+            // Another instance of the same message may have written a later time meanwhile.
+            let expression = match marker.place.holders.get(holder) {
+                Some(since) => expression
+                    .value(":since", n(since.as_millis()))
+                    .when("#at = :seen AND holders.#holder = :since"),
+                None => expression.when("#at = :seen AND attribute_not_exists(holders.#holder)"),
+            };
             expression
                 .set("holders.#holder = :now")
                 .name("#holder", holder)

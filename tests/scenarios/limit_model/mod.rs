@@ -605,10 +605,18 @@ fn run_seeds(template: &Template, tables: &Tables, mut seed: u64, wanted: u64) -
     total
 }
 
+/// Seeds that once were red: 8, two instances of one call, of which the earlier wrote last.
+const ONCE_RED: [u64; 1] = [8];
+
 #[test]
-fn m21_the_limit_holds_against_its_reference_under_generated_interleavings() {
-    let wanted = setting("TRANSOM_LIMIT_STEPS", 4_000);
-    let seed = setting("TRANSOM_LIMIT_SEED", 1);
+fn m21_m23_seeds_that_once_were_red_stay_green() {
+    let (template, tables) = stage();
+    for seed in ONCE_RED {
+        run_seeds(&template, &tables, seed, 500);
+    }
+}
+
+fn stage() -> (Template, Tables) {
     let template = Template::parse_with(TEMPLATE, &BTreeMap::new()).unwrap();
     let names = |name: &str| {
         let table = template.tables.iter().find(|t| t.name.ends_with(name)).unwrap();
@@ -619,6 +627,14 @@ fn m21_the_limit_holds_against_its_reference_under_generated_interleavings() {
         limits: names("-limits"),
         accounts: names("-accounts"),
     };
+    (template, tables)
+}
+
+#[test]
+fn m21_the_limit_holds_against_its_reference_under_generated_interleavings() {
+    let wanted = setting("TRANSOM_LIMIT_STEPS", 4_000);
+    let seed = setting("TRANSOM_LIMIT_SEED", 1);
+    let (template, tables) = stage();
     // Two at once: as many as the smallest machine has cores for.
     let half = |first: u64| {
         let (template, tables) = (&template, &tables);
