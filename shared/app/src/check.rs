@@ -122,7 +122,7 @@ impl App {
             detail: refusal.as_ref().map(said),
             remedy: refusal.as_ref().map(|r| r.code.remedy()),
             retry_at: refusal.as_ref().and_then(|r| r.retry_at).map(Timestamp::rfc3339),
-            nearest: refusal.as_ref().and_then(|r| r.nearest.as_ref()).map(NearestView::from),
+            nearest: refusal.as_ref().and_then(|r| r.nearest.as_deref()).map(NearestView::from),
             sent_as,
             counts_against_limit: counts,
             inputs: Some(inputs(&considered, &begun, now)),

@@ -51,9 +51,9 @@ pub struct Problem {
     /// When waiting helps, until when.
     pub retry_at: Option<Timestamp>,
     /// The message that was kept with this refusal: its id and its conversation.
-    pub message: Option<(String, String)>,
+    pub message: Option<Box<(String, String)>>,
     /// The template that the text is like, or is.
-    pub nearest: Option<Nearest>,
+    pub nearest: Option<Box<Nearest>>,
 }
 
 impl Problem {

@@ -308,7 +308,7 @@ impl App {
             {
                 matched
             }
-            found => {
+            found @ (Found::Match(_) | Found::Near(_) | Found::Nothing) => {
                 context.found = Some(found);
                 return Ok(());
             }
@@ -975,7 +975,7 @@ pub(crate) fn refusal_record(refusal: &Refusal, now: Timestamp) -> RefusalRecord
         also: refusal.also.clone(),
         detail: refusal.detail.clone(),
         retry_at: refusal.retry_at,
-        nearest: refusal.nearest.clone(),
+        nearest: refusal.nearest.clone().map(Box::new),
         ..RefusalRecord::new(refusal.code, now)
     }
 }
@@ -1001,6 +1001,6 @@ fn kept_problem(id: &MessageId, refusal: &RefusalRecord) -> Problem {
         also: refusal.also.clone(),
         retry_at: refusal.retry_at,
         nearest: refusal.nearest.clone(),
-        message: Some((id.to_string(), id.conversation().to_string())),
+        message: Some(Box::new((id.to_string(), id.conversation().to_string()))),
     }
 }

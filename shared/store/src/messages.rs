@@ -39,7 +39,7 @@ pub struct RefusalRecord {
     pub lapse: Option<Lapse>,
     /// The template that the text is like, or is (M62).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nearest: Option<Nearest>,
+    pub nearest: Option<Box<Nearest>>,
 }
 
 impl RefusalRecord {

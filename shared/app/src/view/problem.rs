@@ -63,7 +63,7 @@ impl From<&Nearest> for NearestView {
 impl From<&Problem> for ProblemView {
     fn from(problem: &Problem) -> Self {
         let code = problem.code;
-        let (message, conversation) = problem.message.clone().unzip();
+        let (message, conversation) = problem.message.as_deref().cloned().unzip();
         Self {
             kind: format!("urn:transom:problem:{code}"),
             title: code.title(),
@@ -73,7 +73,7 @@ impl From<&Problem> for ProblemView {
             also: problem.also.clone(),
             retry_at: problem.retry_at.map(|at| at.rfc3339()),
             remedy: code.remedy(),
-            nearest: problem.nearest.as_ref().map(NearestView::from),
+            nearest: problem.nearest.as_deref().map(NearestView::from),
             message,
             conversation,
         }
