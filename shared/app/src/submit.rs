@@ -15,7 +15,6 @@ use transom_core::account::{Account, Brand, Sender};
 use transom_core::code::Code;
 use transom_core::content::{Content, TemplateUse};
 use transom_core::decide::{Decision, Facts as DecisionFacts, Refusal, SentAs, decide};
-use transom_core::delivery::DeliveryTable;
 use transom_core::due::QUEUED_PATIENCE;
 use transom_core::event::{Cause, EventKind};
 use transom_core::formatting::{self, Formatting};
@@ -304,7 +303,7 @@ impl App {
         templates.retain(|template| account.template_categories.contains(&template.category));
         let matched = match find(text, &templates) {
             Found::Match(matched)
-                if context.sender.sender.delivery_table == DeliveryTable::Gupshup =>
+                if context.sender.sender.delivery_table.sends_texts_as_templates() =>
             {
                 matched
             }

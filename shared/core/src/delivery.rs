@@ -22,6 +22,17 @@ pub enum DeliveryTable {
     Gupshup,
 }
 
+impl DeliveryTable {
+    /// Whether a text outside the window that is an approved template goes out as that (M56).
+    #[must_use]
+    pub const fn sends_texts_as_templates(self) -> bool {
+        match self {
+            Self::Standard => false,
+            Self::Gupshup => true,
+        }
+    }
+}
+
 /// The four conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conditions {
