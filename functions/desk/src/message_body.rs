@@ -37,7 +37,7 @@ pub(crate) struct MessageBody {
     #[schema(example = "support")]
     sender: Option<String>,
     /// To whom: a phone in E.164, a contact id, or `{"user_id":"US.…"}`.
-    #[schema(value_type = Option<Object>, example = "+919876543210")]
+    #[schema(value_type = Option<Value>, example = "+919876543210")]
     to: Option<Value>,
     /// The conversation, instead of `sender` and `to`.
     conversation: Option<String>,
