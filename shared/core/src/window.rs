@@ -216,6 +216,10 @@ mod tests {
             Merge::Opens(_)
         ));
         assert!(matches!(
+            merge(Some(&opened(0)), at(24 * HOUR + 1), Basis::UserTime, WA),
+            Merge::Opens(_)
+        ));
+        assert!(matches!(
             merge(Some(&opened(0)), at(24 * HOUR - 1), Basis::UserTime, WA),
             Merge::Extends(_)
         ));
@@ -228,8 +232,10 @@ mod tests {
         assert_eq!(state(None, at(0), EXPIRING_DEFAULT, WA), WindowState::None);
         assert_eq!(state_at(22 * HOUR - 1), WindowState::Open);
         assert_eq!(state_at(22 * HOUR), WindowState::Expiring);
+        assert_eq!(state_at(22 * HOUR + 1), WindowState::Expiring);
         assert_eq!(state_at(24 * HOUR - 1), WindowState::Expiring);
         assert_eq!(state_at(24 * HOUR), WindowState::Expired);
+        assert_eq!(state_at(24 * HOUR + 1), WindowState::Expired);
     }
 
     #[test]
@@ -238,6 +244,7 @@ mod tests {
         let w = apply(None, at(0), wechat).unwrap();
         assert!(w.is_open(at(48 * HOUR - 1), wechat));
         assert!(!w.is_open(at(48 * HOUR), wechat));
+        assert!(!w.is_open(at(48 * HOUR + 1), wechat));
     }
 
     #[test]
