@@ -56,9 +56,10 @@ impl App {
         let course = context.course(session, &resolved.user, asked, file.as_ref(), now);
         let is_replaced = matches!(course, Course::Send { which: Which::Fallback(_), .. });
         let is_held_full = session.is_some_and(|s| s.held.len() >= HELD_MAX);
+        // Later, every rule is asked again; what does not go out now takes nothing now.
+        let later = request.plan.send_at.is_some();
+        let holds = !later && matches!(course, Course::Hold(_));
         let (decision, waits) = foreseen(course, &request.plan, now);
-        // What does not go out now takes nothing now.
-        let goes_now = waits.as_ref().is_none_or(|w| w.about == "fallback");
         let (sender, account) = (&context.sender.sender, &context.account.account);
         let fresh;
         let known = match session {
@@ -74,7 +75,6 @@ impl App {
             Some(limited) => self.look_for_agent(&limited).await?,
             None => None,
         };
-        let stopped = agents.clone().filter(|_| goes_now);
         let (limit, budget) = futures::try_join!(
             self.look_for_place(sender, account, &resolved.user, now),
             self.look_at_budget(context, now)
@@ -86,15 +86,13 @@ impl App {
             budget: budget.as_ref(),
             cost: priced(SentAs::Template),
         };
-        let (sent_as, counts, refusal) = match (&decision, &waits) {
-            (_, Some(w)) if w.about == "held" && is_held_full => {
+        let (sent_as, counts, refusal) = match &decision {
+            Decision::Send { .. } if holds && is_held_full => {
                 (None, false, Some(one_too_many(now)))
             }
-            (Decision::Send { sent_as, counts }, Some(_)) if !goes_now => {
-                (Some(*sent_as), *counts, None)
-            }
-            (Decision::Send { .. } | Decision::Refuse(_), _) => {
-                outcome(context, &decision, stopped, &begun, now)
+            Decision::Send { sent_as, counts } if holds || later => (Some(*sent_as), *counts, None),
+            Decision::Send { .. } | Decision::Refuse(_) => {
+                outcome(context, &decision, agents.clone(), &begun, now)
             }
         };
         let (sent_as, counts, refusal, waits) =
@@ -102,14 +100,16 @@ impl App {
         let alternatives = match &refusal {
             None => Vec::new(),
             Some(refusal) => {
-                let mut found = self.instead(&considered, content, refusal, &begun, now).await?;
-                // An agent who has sent as many as he may sends nothing else either.
-                found.retain(|instead| match instead.kind {
-                    "hold" => !is_held_full,
-                    "wait" => true,
-                    _ => agents.is_none(),
-                });
-                found
+                let may = |instead: &Alternative<'_>| match instead {
+                    Alternative::Hold => !is_held_full,
+                    Alternative::Wait(_) => true,
+                    // An agent who has sent as many as he may sends nothing else either.
+                    Alternative::Text
+                    | Alternative::Template(_)
+                    | Alternative::AskConsent(_)
+                    | Alternative::Defer => agents.is_none(),
+                };
+                self.instead(&considered, content, refusal, (&begun, &may), now).await?
             }
         };
         let window = session.and_then(Session::window);
@@ -139,7 +139,7 @@ impl App {
         considered: &Considered,
         content: &Content,
         refusal: &RefusalRecord,
-        begun: &Begun<'_>,
+        (begun, may): (&Begun<'_>, &(impl Fn(&Alternative<'_>) -> bool + Sync)),
         now: Timestamp,
     ) -> Result<Vec<AlternativeView>, AppError> {
         let Considered { resolved, context, file, .. } = considered;
@@ -159,6 +159,7 @@ impl App {
         // nobody knows when.
         let mut priced: Vec<_> = found
             .into_iter()
+            .filter(|instead| may(instead))
             .map(|instead| {
                 let (sent_as, cost) = price_of(&instead, considered, content, now);
                 (sent_as, cost, instead)

@@ -559,8 +559,7 @@ impl App {
         let Some(id) = &message.id else { return Ok(()) };
         // An opt-out takes back what needs consent; a text that its window has left behind is refused
         // like any other.
-        let by_window =
-            refusal.also.iter().any(|c| matches!(c, Code::WindowExpired | Code::WindowNeverOpened));
+        let by_window = refusal.also.iter().any(|code| code.is_window());
         let cancelled = refusal.code == Code::OptedOut && !by_window;
         let phase = if cancelled { Phase::Cancelled } else { Phase::Refused };
         if self.store.end_before_call(id, phase, Some(refusal)).await? == Updated::Changed {

@@ -5,7 +5,7 @@ use transom_core::country::Country;
 use transom_core::decide::SentAs;
 use transom_core::identity::User;
 use transom_core::money::Money;
-use transom_core::price::{PriceList, Priced};
+use transom_core::price::{Charged, PriceList, Priced};
 use transom_core::template::Template;
 use transom_core::time::Timestamp;
 use transom_store::AccountRecord;
@@ -19,6 +19,15 @@ impl App {
     ) -> Result<Option<PriceList>, AppError> {
         Ok(self.store.prices(&account.price_list(), Country::of(user)).await?)
     }
+}
+
+/// What a message costs that a customer sends (M83); `None` where the list does not say.
+pub(crate) fn cost_of_inbound(
+    prices: &PriceList,
+    country: Option<Country>,
+    at: Timestamp,
+) -> Option<Money> {
+    prices.cost(&Priced { on: Charged::Inbound, country, category: None, at })
 }
 
 /// What a message costs that is sent now; `None` where the list does not say.

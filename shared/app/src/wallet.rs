@@ -2,6 +2,7 @@
 //! used up (M59, M81).
 
 use crate::event::Event;
+use crate::price::cost_of_inbound;
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,7 +13,6 @@ use transom_core::id::AccountId;
 use transom_core::identity::User;
 use transom_core::message::{Fact, FactKind, may_have_happened};
 use transom_core::money::{Amount, Currency, Money};
-use transom_core::price::{Charged, Priced};
 use transom_core::time::Timestamp;
 use transom_core::wallet::{PROBE_AFTER, Wallet};
 use transom_store::{
@@ -246,9 +246,7 @@ impl App {
             return Ok(None);
         }
         let prices = self.prices_for(account, user).await?;
-        let country = Country::of(user);
-        let what = Priced { on: Charged::Inbound, country, category: None, at: now };
-        Ok(prices.and_then(|prices| prices.cost(&what)))
+        Ok(prices.and_then(|prices| cost_of_inbound(&prices, Country::of(user), now)))
     }
 
     /// Books what a customer's message costs, once however often it comes (M83).

@@ -53,7 +53,7 @@ pub fn alternatives<'a>(
     }
     let asked = content.template().map(|used| used.name.as_str());
     // Only where the message itself cannot go: a text that is merely too long is shortened.
-    if concerns_the_window(refused.code) || asked.is_some() {
+    if refused.code.asks_for_a_template() || asked.is_some() {
         let others = templates.iter().filter(|t| asked != Some(t.name.as_str()));
         found.extend(others.filter(|t| takes(facts, t, refused.full)).map(Alternative::Template));
     }
@@ -62,7 +62,7 @@ pub fn alternatives<'a>(
         let agreed = Facts { consent: &consenting, ..*facts };
         if refused.code == Code::NotOptedIn && allowed(&agreed, content, refused.full) {
             found.push(Alternative::AskConsent(None));
-        } else if concerns_the_window(refused.code) {
+        } else if refused.code.asks_for_a_template() {
             let first = templates.iter().find(|t| takes(&agreed, t, refused.full));
             found.extend(first.map(|t| Alternative::AskConsent(Some(t))));
         }
@@ -77,10 +77,6 @@ pub fn alternatives<'a>(
         found.push(Alternative::Hold);
     }
     found
-}
-
-const fn concerns_the_window(code: Code) -> bool {
-    matches!(code, Code::WindowExpired | Code::WindowNeverOpened | Code::TemplateMismatch)
 }
 
 fn takes(facts: &Facts<'_>, template: &Template, full: bool) -> bool {

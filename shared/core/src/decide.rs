@@ -111,7 +111,7 @@ pub fn decide(facts: &Facts<'_>, content: &Content) -> Decision {
             Wallet::Empty { until } if code == Code::InsufficientBalance => until,
             Wallet::Empty { .. } | Wallet::Funded => None,
         };
-        let nearest = nearest(facts).filter(|_| concerns_wording(code));
+        let nearest = nearest(facts).filter(|_| code.asks_for_a_template());
         return Decision::Refuse(Refusal { code, also, detail, retry_at, nearest, by_window });
     }
     if open {
@@ -273,10 +273,6 @@ fn nearest(facts: &Facts<'_>) -> Option<Nearest> {
         }),
         Found::Nothing => None,
     }
-}
-
-const fn concerns_wording(code: Code) -> bool {
-    matches!(code, Code::TemplateMismatch | Code::WindowExpired | Code::WindowNeverOpened)
 }
 
 /// What of the template itself does not fit.

@@ -86,11 +86,6 @@ pub enum Course {
     Refuse(Refusal),
 }
 
-/// Whether a code says that the window is closed.
-const fn is_window(code: Code) -> bool {
-    matches!(code, Code::WindowExpired | Code::WindowNeverOpened)
-}
-
 /// Chooses the course of a message from what the rules say about its own content and, where the
 /// window is closed and a template stands in for it, about that. Every other refusal stands: a
 /// message that could not be sent in an open window is neither held nor replaced.
@@ -110,7 +105,7 @@ pub fn course(own: Decision, plan: &Plan, fallback: impl FnOnce() -> Decision) -
         WhenClosed::Hold => Course::Hold(refusal),
         WhenClosed::Template => {
             let codes = || std::iter::once(refusal.code).chain(refusal.also.iter().copied());
-            let because = codes().find(|code| is_window(*code)).unwrap_or(refusal.code);
+            let because = codes().find(|code| code.is_window()).unwrap_or(refusal.code);
             match fallback() {
                 Decision::Send { sent_as, counts } => {
                     Course::Send { which: Which::Fallback(because), sent_as, counts }
@@ -245,7 +240,7 @@ mod tests {
             detail: None,
             retry_at: None,
             nearest: None,
-            by_window: is_window(code) || code == Code::TemplateMismatch,
+            by_window: code.asks_for_a_template(),
         })
     }
 

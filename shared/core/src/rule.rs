@@ -6,6 +6,18 @@
 use crate::code::Code;
 
 impl Code {
+    /// Whether it says that the window is closed.
+    #[must_use]
+    pub const fn is_window(self) -> bool {
+        matches!(self, Self::WindowExpired | Self::WindowNeverOpened)
+    }
+
+    /// Whether a template would be its remedy: the window is closed, or the wording is none.
+    #[must_use]
+    pub const fn asks_for_a_template(self) -> bool {
+        self.is_window() || matches!(self, Self::TemplateMismatch)
+    }
+
     /// The row of the rule book that decides: a rule of the sources (`M…`), a users' need (`U…`), a
     /// decision (`D…`), a feature (`E…`) or a failure to prevent (`F…`). `None` for a code that no
     /// message call answers.

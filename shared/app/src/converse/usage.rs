@@ -3,6 +3,7 @@
 //! or a crash changes nothing (ADR 37).
 
 use super::cursor::{read_inbox, write_inbox};
+use crate::price::cost_of_inbound;
 use crate::view::{CostView, cost_view};
 use crate::{App, AppError, Problem};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -13,7 +14,7 @@ use transom_core::id::{AccountId, ConversationId, SenderId};
 use transom_core::identity::Phone;
 use transom_core::message::{Direction, FactKind, Phase, Status, may_have_happened};
 use transom_core::money::{Amount, Currency, Money};
-use transom_core::price::{Charged, PriceList, Priced};
+use transom_core::price::PriceList;
 use transom_core::template::Category;
 use transom_core::time::{Millis, Timestamp};
 use transom_store::{InboxCursor, InboxEntry, Message, Session};
@@ -296,7 +297,7 @@ impl Known {
     fn inbound_cost(&self, message: &Message, country: Option<Country>) -> Option<Money> {
         let list = self.prices.get(&(message.account.clone(), country))?.as_ref()?;
         let at = message.id.as_ref().map_or(message.received_at, |id| id.at());
-        list.cost(&Priced { on: Charged::Inbound, country, category: None, at })
+        cost_of_inbound(list, country, at)
     }
 }
 
