@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// At how many places of a text the end of a value is looked for before a template is given up: more
 /// than any message needs, and few enough to be nothing.
-const TRIES_MAX: u32 = 200_000;
+const TRIES_MAX: u32 = 20_000;
 /// The longest text that is looked up, in bytes: four times what any provider takes.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// The most words of a text and of a template that are compared for nearness.
