@@ -4,8 +4,10 @@
 use crate::every_provider::every_provider;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, mpsc};
 use transom_core::account::Provider;
 use transom_core::time::Millis;
+use transom_local::transport::{Faults, WireFault};
 use transom_testkit::World;
 use transom_testkit::world::{CUSTOMER, account_body};
 
@@ -157,9 +159,10 @@ async fn m82_a_list_is_replaced_whole_however_many_replace_it() {
     let (written, read) =
         futures::join!(futures::future::join_all(writes), futures::future::join_all(reads));
     assert!(written.iter().any(|a| a.status == 200));
-    assert!(written.iter().all(|a| matches!(a.status, 200 | 503)), "{written:?}");
+    assert!(written.iter().chain(&read).all(|a| matches!(a.status, 200 | 503)), "{written:?}");
+    let read = read.iter().filter(|a| a.status == 200);
     let last = world.get("/v1/prices/raced").await;
-    for body in read.iter().chain([&last]).map(|a| &a.body) {
+    for body in read.chain([&last]).map(|a| &a.body) {
         let found: BTreeSet<String> = amounts(body).into_iter().collect();
         assert_eq!((amounts(body).len(), found.len()), (5, 1), "one list, and all of it: {body}");
     }
@@ -167,6 +170,59 @@ async fn m82_a_list_is_replaced_whole_however_many_replace_it() {
     put(&world, "/v1/prices/raced", json!({ "currency": "USD", "prices": [{ "amount": "1" }] }))
         .await;
     assert_eq!(amounts(&world.get("/v1/prices/raced").await.body), ["1"]);
+}
+
+/// Lets the first call of a kind wait until it is let go.
+#[derive(Debug)]
+struct Gate {
+    target: &'static str,
+    reached: mpsc::Sender<()>,
+    open: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl Faults for Gate {
+    fn next(&self, function: &str, target: &str) -> Option<WireFault> {
+        if function.starts_with("Desk") && target.ends_with(self.target) {
+            let open = self.open.lock().unwrap().take();
+            if let Some(open) = open {
+                self.reached.send(()).unwrap();
+                tokio::task::block_in_place(|| open.recv().unwrap());
+            }
+        }
+        None
+    }
+}
+
+/// Whoever has read the head of a list and is overtaken by two that replace it finds neither an
+/// empty list nor half of one: what the head promises is there, or is read again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn m82_a_reader_whom_two_overtake_reads_again() {
+    let world = Arc::new(World::start().await);
+    let list = |amount: &str| {
+        let prices = ["IN", "BR", "DE"].map(|c| json!({ "country": c, "amount": amount }));
+        json!({ "currency": "USD", "prices": prices })
+    };
+    put(&world, "/v1/prices/raced", list("0.1")).await;
+    let (reached, at_the_gate) = mpsc::channel();
+    let (let_go, open) = mpsc::channel();
+    let gate = Gate { target: "Query", reached, open: Mutex::new(Some(open)) };
+    world.house.faults().set(Some(Arc::new(gate)));
+    let reading = tokio::spawn({
+        let world = Arc::clone(&world);
+        async move { world.get("/v1/prices/raced").await }
+    });
+    tokio::task::block_in_place(|| at_the_gate.recv().unwrap());
+    put(&world, "/v1/prices/raced", list("0.2")).await;
+    put(&world, "/v1/prices/raced", list("0.3")).await;
+    let_go.send(()).unwrap();
+    let read = reading.await.unwrap();
+    let amounts: Vec<&str> = read.body["prices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|p| p["amount"].as_str())
+        .collect();
+    assert_eq!(amounts, ["0.3", "0.3", "0.3"], "{}", read.body);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,8 @@
 //!
 //! A list is too long for one transaction. Its countries are written under a version of their own
 //! first; the head, which names the version, is replaced last, and a reader sees the old list or the
-//! new one. The version before stays, for whoever read the head a moment ago.
+//! new one. The version before stays, for whoever read the head a moment ago. Whoever was overtaken
+//! by two knows it by the head, which says which countries there are, and reads again.
 
 use crate::item::{Conditional, Expression, Item, decode, encode_value, s, text_of};
 use crate::{Store, StoreError, Updated};
@@ -15,7 +16,7 @@ use transom_core::money::Currency;
 use transom_core::price::{Charged, Price, PriceList};
 use transom_core::time::Timestamp;
 
-/// How often a list is written again because others replaced it at the same time.
+/// How often a list is written, or read, again because others replaced it at the same time.
 const ROUNDS_MAX: u32 = 5;
 
 /// The sort key of a list's head.
@@ -26,6 +27,8 @@ struct Head {
     currency: Currency,
     /// The version whose countries hold.
     version: String,
+    /// The countries that have prices of their own.
+    countries: BTreeSet<Country>,
     fees: BTreeSet<(Charged, String)>,
     /// The prices of no country in particular.
     general: Vec<Price>,
@@ -86,6 +89,7 @@ impl Store {
                 None => general.push(price.clone()),
             }
         }
+        let countries: BTreeSet<Country> = by_country.keys().copied().collect();
         for (country, prices) in by_country {
             let item = Item::from([
                 ("pk".to_owned(), s(partition(id))),
@@ -97,6 +101,7 @@ impl Store {
         let head = Head {
             currency: list.currency.clone(),
             version: version.to_owned(),
+            countries,
             fees: list.fees.clone(),
             general,
             updated_at: now,
@@ -151,40 +156,49 @@ impl Store {
     /// The prices that may concern customers of `country`, or of none that is known.
     ///
     /// # Errors
-    /// When the table cannot be reached.
+    /// When the table cannot be reached, or the list is replaced faster than it is read.
     pub async fn prices(
         &self,
         id: &PriceListId,
         country: Option<Country>,
     ) -> Result<Option<PriceList>, StoreError> {
-        let Some(head) = self.price_head(id).await? else { return Ok(None) };
-        let mut prices = head.general;
-        if let Some(country) = country {
-            let key = country_key(&head.version, country);
-            let item = self.get(&self.tables.accounts, &partition(id), &key).await?;
-            if let Some(item) = item {
+        for _ in 0..ROUNDS_MAX {
+            let Some(head) = self.price_head(id).await? else { return Ok(None) };
+            let mut prices = head.general;
+            if let Some(country) = country.filter(|country| head.countries.contains(country)) {
+                let key = country_key(&head.version, country);
+                let item = self.get(&self.tables.accounts, &partition(id), &key).await?;
+                let Some(item) = item else { continue };
                 prices.extend(read_prices(item)?);
             }
+            return Ok(Some(PriceList { currency: head.currency, fees: head.fees, prices }));
         }
-        Ok(Some(PriceList { currency: head.currency, fees: head.fees, prices }))
+        Err(StoreError::Contended { operation: "read a price list" })
     }
 
     /// A whole list, and when it was last changed.
     ///
     /// # Errors
-    /// When the table cannot be reached.
+    /// When the table cannot be reached, or the list is replaced faster than it is read.
     pub async fn price_list(
         &self,
         id: &PriceListId,
     ) -> Result<Option<(PriceList, Timestamp)>, StoreError> {
-        let Some(head) = self.price_head(id).await? else { return Ok(None) };
-        let mut prices = head.general;
-        let prefix = format!("{}#", head.version);
-        for item in self.all(&self.tables.accounts, &partition(id), &prefix).await? {
-            prices.extend(read_prices(item)?);
+        for _ in 0..ROUNDS_MAX {
+            let Some(head) = self.price_head(id).await? else { return Ok(None) };
+            let prefix = format!("{}#", head.version);
+            let items = self.all(&self.tables.accounts, &partition(id), &prefix).await?;
+            if items.len() < head.countries.len() {
+                continue;
+            }
+            let mut prices = head.general;
+            for item in items {
+                prices.extend(read_prices(item)?);
+            }
+            let list = PriceList { currency: head.currency, fees: head.fees, prices };
+            return Ok(Some((list, head.updated_at)));
         }
-        let list = PriceList { currency: head.currency, fees: head.fees, prices };
-        Ok(Some((list, head.updated_at)))
+        Err(StoreError::Contended { operation: "read a price list" })
     }
 }
 
