@@ -71,6 +71,27 @@ async fn m25_ten_messages_to_a_customer_until_he_answers_or_a_day_has_passed(pro
     assert_eq!(says(&world, &key, CUSTOMER).await.code(), "agent_user_limit");
 }
 
+every_provider!(m25_an_agents_message_is_forgotten_after_exactly_24_hours);
+async fn m25_an_agents_message_is_forgotten_after_exactly_24_hours(provider: Provider) {
+    for (around, status) in [(-1, 429), (0, 202), (1, 202)] {
+        let (world, key) = limited(provider, json!({ "per_user_24h": 1 })).await;
+        world.customer_writes("Hello").await;
+        world.pass(Millis::from_seconds(30));
+        // His answer would begin the count anew; a template needs none, nor an open window.
+        world.opt_in(CUSTOMER).await;
+        let template = json!({ "sender": "support", "to": CUSTOMER, "content": {
+            "type": "template", "name": "order_ready", "variables": { "1": "Asha", "2": "42" } } });
+        let says = || world.call_as(&key, "POST", "/v1/messages", Some(&template), &[]);
+        let end = world.now().plus(Millis::from_hours(24));
+        let first = says().await;
+        assert_eq!(first.status, 202, "{}", first.body);
+        world.settle().await;
+        world.house.advance_to(end.plus(Millis::new(around))).await.unwrap();
+        let second = says().await;
+        assert_eq!(second.status, status, "{around}: {}", second.body);
+    }
+}
+
 every_provider!(m25_parallel_messages_of_agents_fill_the_limit_exactly);
 async fn m25_parallel_messages_of_agents_fill_the_limit_exactly(provider: Provider) {
     let (world, key) = limited(provider, json!({ "per_user_24h": 10 })).await;
@@ -183,6 +204,7 @@ async fn m25_what_is_not_counted_at_its_submission_is_counted_before_its_call(pr
 async fn m25_m26_limits_of_agents_are_checked() {
     let world = World::start().await;
     for (limits, named) in [
+        (json!({ "per_user_24h": -1 }), "per_user_24h"),
         (json!({ "per_user_24h": 0 }), "per_user_24h"),
         (json!({ "per_user_24h": 101 }), "per_user_24h"),
         (json!({ "per_agent_30d": 0 }), "per_agent_30d"),
@@ -194,5 +216,15 @@ async fn m25_m26_limits_of_agents_are_checked() {
         let answer = world.put("/v1/senders/support", sender).await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_request"), "{named}");
         assert!(answer.text("detail").contains(named), "{}", answer.body);
+    }
+    for (name, fits) in [
+        ("per_user_24h", [1, 2, 99, 100].as_slice()),
+        ("per_agent_30d", [1, 2, 100_000].as_slice()),
+    ] {
+        for most in fits {
+            let mut sender = sender_body(NUMBER);
+            sender["agent_limits"] = json!({ name: most });
+            assert_eq!(world.put("/v1/senders/support", sender).await.status, 200, "{name} {most}");
+        }
     }
 }

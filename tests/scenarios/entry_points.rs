@@ -250,12 +250,17 @@ async fn m78_a_word_answers_the_question_alone() {
     world.customer_writes("Yes").await;
     assert_eq!(contact(&world).await["opt_in"], "unknown");
 
-    let world = with_prompt(Provider::Twilio).await;
-    world.customer_writes("Hello").await;
-    world.settle().await;
-    world.advance(Millis::from_hours(25)).await;
-    world.customer_writes("yes").await;
-    assert_eq!(contact(&world).await["opt_in"], "unknown");
+    for (around, opt_in) in [(-1, "in"), (0, "in"), (1, "unknown")] {
+        let world = with_prompt(Provider::Twilio).await;
+        world.customer_writes("Hello").await;
+        world.settle().await;
+        let asked = questions(&world).await[0]["sent_at"].as_str().unwrap().to_owned();
+        let asked = transom_core::time::Timestamp::parse_rfc3339(&asked).unwrap();
+        let end = asked.plus(Millis::from_hours(24));
+        world.house.advance_to(end.plus(Millis::new(around))).await.unwrap();
+        world.customer_writes("yes").await;
+        assert_eq!(contact(&world).await["opt_in"], opt_in, "{around}");
+    }
 }
 
 every_provider!(m78_nobody_is_asked_who_said_something_or_is_known);

@@ -17,7 +17,7 @@ fn digits(number: &str) -> &str {
 /// A message of version 2.
 fn message_v2(id: &str, user: &Value, text: &str) -> Value {
     json!({
-        "app": "UsualApp", "phone": digits(NUMBER), "timestamp": 1, "version": 2,
+        "app": "UsualApp", "phone": digits(NUMBER), "timestamp": 1_795_168_800_000_i64, "version": 2,
         "type": "message",
         "payload": {
             "id": id, "source": user["phone"], "type": "text", "payload": { "text": text },

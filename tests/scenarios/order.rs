@@ -99,12 +99,42 @@ async fn the_same_key_gives_the_same_answer_and_one_call(provider: Provider) {
     let other = json!({ "sender": "support", "to": CUSTOMER, "content": { "type": "text", "text": "two" } });
     let mismatch = world.call_as(&world.key, "POST", "/v1/messages", Some(&other), &headers).await;
     assert_eq!((mismatch.status, mismatch.code()), (422, "idempotency_mismatch"));
-    // A day later the key is free again.
-    world.advance(Millis::from_hours(24)).await;
-    world.customer_writes("Again").await;
-    let later = send().await;
-    assert_eq!(later.status, 202);
-    assert_ne!(later.body["id"], first.body["id"]);
+}
+
+every_provider!(a_key_is_kept_for_a_day_and_is_free_again_afterwards);
+async fn a_key_is_kept_for_a_day_and_is_free_again_afterwards(provider: Provider) {
+    for (around, kept) in [(-1, true), (0, false), (1, false)] {
+        let world = World::of(provider).await;
+        world.customer_writes("Hello").await;
+        let content = json!({ "type": "text", "text": "once" });
+        let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
+        let headers = [("idempotency-key", "order-42")];
+        let send = || world.call_as(&world.key, "POST", "/v1/messages", Some(&body), &headers);
+        let first = send().await;
+        let day = world.now().plus(Millis::from_hours(24));
+        world.advance(Millis::from_hours(12)).await;
+        world.customer_writes("Again").await;
+        world.house.advance_to(day.plus(Millis::new(around))).await.unwrap();
+        let later = send().await;
+        assert_eq!(later.status, 202, "{around}: {}", later.body);
+        assert_eq!(later.body["id"] == first.body["id"], kept, "{around}");
+        world.settle().await;
+        assert_eq!(world.sandbox().outbox().len(), if kept { 1 } else { 2 }, "{around}");
+    }
+}
+
+every_provider!(a_key_has_up_to_255_characters);
+async fn a_key_has_up_to_255_characters(provider: Provider) {
+    let world = World::of(provider).await;
+    world.customer_writes("Hello").await;
+    let content = json!({ "type": "text", "text": "once" });
+    let body = json!({ "sender": "support", "to": CUSTOMER, "content": content });
+    for (length, status) in [(0, 400), (1, 202), (2, 202), (254, 202), (255, 202), (256, 400)] {
+        let key = "k".repeat(length);
+        let headers = [("idempotency-key", key.as_str())];
+        let answer = world.call_as(&world.key, "POST", "/v1/messages", Some(&body), &headers).await;
+        assert_eq!(answer.status, status, "{length}: {}", answer.body);
+    }
 }
 
 every_provider!(e7_parallel_first_requests_with_one_key_make_one_message);

@@ -14,12 +14,12 @@ async fn m21_a_thousand_racing_reservations_never_pass_the_limit() {
     let world = World::start().await;
     let store = &world.house.operator().store;
     let now = world.now();
-    let races = (0..300)
-        .map(|n| async move { take(store, &format!("U#{n}"), 50, &format!("m{n}.1"), now).await });
+    let races = (0..1000)
+        .map(|n| async move { take(store, &format!("U#{n}"), 250, &format!("m{n}.1"), now).await });
     let results = futures::future::join_all(races).await;
     let taken = results.iter().filter(|r| **r == Reservation::Reserved).count();
-    assert_eq!(taken, 50);
-    assert_eq!(store.usage("s", None, now).await.unwrap().used, 50);
+    assert_eq!(taken, 250);
+    assert_eq!(store.usage("s", None, now).await.unwrap().used, 250);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

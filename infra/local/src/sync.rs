@@ -158,7 +158,7 @@ impl House {
                     named.map(|s| s.sender.phone.clone())
                 }
             };
-            let at = inbound.sent_at.unwrap_or_else(|| self.clock().now());
+            let at = inbound.sent_at.or(inbound.got_at).unwrap_or_else(|| self.clock().now());
             if let (Some(number), Some(phone)) = (number, inbound.user.phone()) {
                 let (user, business) = (phone.as_str(), number.as_str());
                 self.sandbox().note_customer_wrote(user, business, at.as_millis());

@@ -126,7 +126,7 @@ impl App {
             tries: 1,
             first_at: now,
             last_error: error,
-            due_at: Some(now.plus(BACKOFF_FIRST)),
+            due_at: Some(now.plus(wait_after(1))),
         };
         // A record that stands there already is being retried: nothing is lost by leaving it.
         self.store.put_delivery(&record, None).await?;
@@ -149,13 +149,12 @@ impl App {
             return Ok(self.store.delete_delivery(subscription, event).await?);
         };
         let tries = delivery.tries.saturating_add(1);
-        let parked = now.since(delivery.first_at) >= RETRIED_FOR;
-        let wait = BACKOFF_FIRST.get().saturating_mul(1 << tries.min(12)).min(BACKOFF_MAX.get());
+        let parked = is_given_up(delivery.first_at, now);
         let next = DeliveryRecord {
             state: if parked { DeliveryState::Parked } else { DeliveryState::Retrying },
             tries,
             last_error: error,
-            due_at: (!parked).then(|| now.plus(Millis::new(wait))),
+            due_at: (!parked).then(|| now.plus(wait_after(tries))),
             ..delivery.clone()
         };
         if parked {
@@ -204,9 +203,33 @@ fn wants(
         && (senders.is_empty() || sender.is_none_or(|id| senders.contains(id)))
 }
 
+/// How long the next try waits after so many have failed.
+fn wait_after(tries: u32) -> Millis {
+    let doubled = 1 << tries.saturating_sub(1).min(12);
+    Millis::new(BACKOFF_FIRST.get().saturating_mul(doubled).min(BACKOFF_MAX.get()))
+}
+
+/// Whether a delivery that was first tried at `first_at`, and failed again, is tried no more.
+fn is_given_up(first_at: Timestamp, now: Timestamp) -> bool {
+    now.since(first_at) >= RETRIED_FOR
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn m100_the_wait_doubles_up_to_an_hour() {
+        let waits = [1, 2, 3, 8, 9, 10, u32::MAX].map(|tries| wait_after(tries).get() / 1000);
+        assert_eq!(waits, [15, 30, 60, 1920, 3600, 3600, 3600]);
+    }
+
+    #[test]
+    fn m100_a_delivery_is_retried_for_24_hours() {
+        let first_at = Timestamp::from_millis(1_000);
+        let after = |around: i64| first_at.plus(RETRIED_FOR).plus(Millis::new(around));
+        assert_eq!([-1, 0, 1].map(|n| is_given_up(first_at, after(n))), [false, true, true]);
+    }
 
     #[test]
     fn the_published_vector_of_standard_webhooks_holds() {

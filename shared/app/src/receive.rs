@@ -233,9 +233,12 @@ impl App {
                 message: MessageId::new(&thread.id, sent_at, &hashed),
             },
             None => {
+                // The provider's own receipt is nearer to the sending than ours: a webhook may be
+                // hours late (M6).
+                let at = inbound.got_at.map_or(now, |got_at| got_at.min(now));
                 let tail = self.entropy.tail().followed_by(&hashed);
-                let message = MessageId::new(&thread.id, now, &tail);
-                Claim { at: now, basis: Basis::Receipt, message }
+                let message = MessageId::new(&thread.id, at, &tail);
+                Claim { at, basis: Basis::Receipt, message }
             }
         };
         let number = &sender.sender.phone;

@@ -14,7 +14,7 @@ pub const WHATSAPP_WINDOW: Millis = Millis::from_hours(24);
 pub const FUTURE_SKEW: Millis = Millis::from_seconds(5);
 
 /// How much earlier than `expires_at` a window is certain when the provider does not tell when
-/// the user sent the message: our receipt may be late by the time a message takes to reach us.
+/// the user sent the message: the receipt may be late by the time a message takes to reach us.
 pub const RECEIPT_MARGIN: Millis = Millis::from_seconds(60);
 
 /// The default first warning: two hours before the end.
@@ -39,7 +39,8 @@ impl Channel {
 pub enum Basis {
     /// The provider told when the user sent it (M6).
     UserTime,
-    /// The provider does not tell; the time is that of our first receipt.
+    /// The provider does not tell; the time is that of its own receipt where it tells that, and of
+    /// our first receipt otherwise.
     Receipt,
 }
 

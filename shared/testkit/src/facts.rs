@@ -10,6 +10,8 @@ pub struct Facts {
     /// What a window is counted from: Meta tells when the customer wrote, Twilio and Gupshup's
     /// version 2 only when they got it (M1).
     pub window_basis: &'static str,
+    /// Whether a webhook says when its message was sent or got: Twilio's do not.
+    pub tells_times: bool,
     /// The provider's word for a message that did not arrive.
     pub failed: &'static str,
     /// The code with which a status says that the recipient has no WhatsApp.
@@ -42,6 +44,7 @@ pub const fn facts(provider: Provider) -> Facts {
     match provider {
         Provider::Twilio => Facts {
             window_basis: "receipt",
+            tells_times: false,
             failed: "undelivered",
             no_whatsapp: 63_024,
             outside_window: 63_016,
@@ -56,6 +59,7 @@ pub const fn facts(provider: Provider) -> Facts {
         },
         Provider::Meta => Facts {
             window_basis: "user_time",
+            tells_times: true,
             failed: "failed",
             no_whatsapp: 131_026,
             outside_window: 131_047,
@@ -70,6 +74,7 @@ pub const fn facts(provider: Provider) -> Facts {
         },
         Provider::Gupshup => Facts {
             window_basis: "receipt",
+            tells_times: true,
             failed: "failed",
             no_whatsapp: 1002,
             outside_window: 470,

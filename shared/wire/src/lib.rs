@@ -203,6 +203,8 @@ pub struct Inbound {
     pub provider_message_id: String,
     /// When the user sent it, where the provider tells.
     pub sent_at: Option<Timestamp>,
+    /// When the provider got it, where it tells that in place of `sent_at`.
+    pub got_at: Option<Timestamp>,
     /// What it holds.
     pub content: Content,
     /// Whether it was forwarded (M141).

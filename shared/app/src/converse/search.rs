@@ -171,6 +171,15 @@ mod tests {
     }
 
     #[test]
+    fn u9_so_many_digits_are_a_number_and_more_or_fewer_are_a_text() {
+        let is_number =
+            |length: usize| matches!(Search::parse(&"9".repeat(length)), Some(Search::Number(_)));
+        let around = |edge: usize| [edge - 1, edge, edge + 1].map(is_number);
+        assert_eq!(around(DIGITS_MIN), [false, true, true]);
+        assert_eq!(around(DIGITS_MAX), [true, true, false]);
+    }
+
+    #[test]
     fn u9_brazil_mexico_and_argentina_are_found_in_both_writings() {
         for (number, stored, written) in [
             ("+551132654321", "+5511987654321", "+55 11 8765-4321"),

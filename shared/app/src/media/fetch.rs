@@ -205,8 +205,8 @@ impl App {
         Ok(match transom_wire::read_described(&credentials, &base, &body) {
             Err(unfetchable) => Err(Missed::passing(unfetchable.to_string())),
             Ok(described) => {
-                if let Some(bytes) = described.bytes.filter(|bytes| *bytes > FILE_BYTES_MAX) {
-                    return Ok(Err(too_large(bytes)));
+                if let Err(too_large) = described.bytes.map_or(Ok(()), fits) {
+                    return Ok(Err(too_large));
                 }
                 let declared = record.declared_type.clone().or(described.content_type);
                 self.read(&described.request, declared, described.sha256).await
@@ -240,9 +240,7 @@ impl App {
         let response = answered(got)?;
         let told = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
         let bytes = told("content-length").and_then(|length| length.parse().ok());
-        if let Some(bytes) = bytes.filter(|bytes| *bytes > FILE_BYTES_MAX) {
-            return Err(too_large(bytes));
-        }
+        bytes.map_or(Ok(()), fits)?;
         let declared = declared.or_else(|| told("content-type").map(str::to_owned));
         Ok(Opened { response, declared, bytes, sha256 })
     }
@@ -324,13 +322,29 @@ fn is_this_machine(url: &str) -> bool {
     }
 }
 
-fn too_large(bytes: u64) -> Missed {
-    Missed::lasting(format!("it has {bytes} bytes; at most {FILE_BYTES_MAX} are kept"))
+/// Whether a file of so many bytes is kept.
+pub(super) fn fits(bytes: u64) -> Result<(), Missed> {
+    if bytes <= FILE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Missed::lasting(format!("it has {bytes} bytes; at most {FILE_BYTES_MAX} are kept")))
 }
 
 fn answered(response: reqwest::Response) -> Result<reqwest::Response, Missed> {
     match response.status().as_u16() {
         200..=299 => Ok(response),
         status => Err(Missed::passing(format!("it was answered with HTTP {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m30_a_file_is_kept_up_to_100_mb() {
+        let around = [-1, 0, 1].map(|n| FILE_BYTES_MAX.saturating_add_signed(n));
+        assert_eq!(around.map(|bytes| fits(bytes).is_ok()), [true, true, false]);
+        assert_eq!(FILE_BYTES_MAX, 100 * 1024 * 1024);
     }
 }

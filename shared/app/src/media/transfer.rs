@@ -1,7 +1,7 @@
 //! Bytes on their way from an answer into object storage: counted, hashed, never all in memory
 //! where their number is told before.
 
-use super::fetch::Missed;
+use super::fetch::{Missed, fits};
 use crate::objects::{Kept, Objects};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
-use transom_core::fetch::FILE_BYTES_MAX;
 use transom_core::time::Timestamp;
 
 /// How many bytes at least are looked at to tell a type, where there are so many.
@@ -101,9 +100,7 @@ async fn pump(
     while let Some(piece) = next {
         hash.update(&piece);
         count = count.saturating_add(piece.len() as u64);
-        if count > FILE_BYTES_MAX {
-            return Err(Missed::lasting(format!("it has more than {FILE_BYTES_MAX} bytes")));
-        }
+        fits(count)?;
         if pieces.send(piece).await.is_err() {
             // The writer has given up, and says why.
             break;

@@ -90,10 +90,20 @@ mod tests {
     fn m80_a_sender_s_words_are_checked_one_by_one() {
         assert_eq!(why(&["fin", "STOP"], &["quiero", "start"]), "");
         assert!(why(&["ok", "!?"], &[]).contains("`keywords.stop[1]`"));
+        for (length, fits) in [(39, true), (40, true), (41, false)] {
+            let word = "x".repeat(length);
+            assert_eq!(why(&[&word], &[]).is_empty(), fits, "{length}");
+            assert_eq!(why(&[], &[&word]).is_empty(), fits, "{length}");
+        }
         assert!(why(&[&"x".repeat(41)], &[]).contains("1 to 40"));
         assert!(why(&["Start!"], &[]).contains("`keywords.stop[0]` is a word that opts in"));
         assert!(why(&[], &["ja", "Stop"]).contains("`keywords.start[1]` is a word that opts out"));
         assert!(why(&["Fin"], &["fin."]).contains("`keywords.start[0]`"));
+        for (number, fits) in [(49, true), (50, true), (51, false)] {
+            let words = vec!["a"; number];
+            assert_eq!(why(&words, &[]).is_empty(), fits, "{number}");
+            assert_eq!(why(&[], &words).is_empty(), fits, "{number}");
+        }
         assert!(why(&vec!["a"; 51], &[]).contains("more than 50"));
     }
 }

@@ -110,8 +110,14 @@ mod tests {
         assert_eq!(why("May we?", "Yes", "No"), "");
         assert_eq!(why("May we?", "Start", "Stop"), "", "the same words say the same");
         assert!(why("", "Yes", "No").contains("`opt_in_prompt.text`"));
-        assert!(why(&"x".repeat(1025), "Yes", "No").contains("1 to 1024"));
-        assert!(why("May we?", &"y".repeat(21), "No").contains("`opt_in_prompt.accept`"));
+        let x = |length: usize| "x".repeat(length);
+        let fits = |answers: [String; 3]| answers.map(|why| why.is_empty());
+        let exact = [true, true, false];
+        assert_eq!(fits([1023, 1024, 1025].map(|n| why(&x(n), "Yes", "No"))), exact);
+        assert_eq!(fits([19, 20, 21].map(|n| why("May we?", &x(n), "No"))), exact);
+        assert_eq!(fits([19, 20, 21].map(|n| why("May we?", "Yes", &x(n)))), exact);
+        assert!(why(&x(1025), "Yes", "No").contains("1 to 1024"));
+        assert!(why("May we?", &x(21), "No").contains("`opt_in_prompt.accept`"));
         assert!(why("May we?", "Ok", "OK!").contains("two different"));
         assert!(why("May we?", "!", "No").contains("two different"));
         assert!(why("May we?", "Stop", "No").contains("opts out"));

@@ -266,6 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn m51_a_templates_name_language_and_words_have_exact_lengths() {
+        let x = |length: usize| "x".repeat(length);
+        let read = |name: &str, language: &str, status: &str, made: &str| {
+            let body = serde_json::json!({
+                "language": language, "category": "utility", "body": "Hi", "status": status,
+                "provider_ref": made,
+            });
+            parse(name, &serde_json::from_value(body).expect("a body")).is_ok()
+        };
+        let exact = [true, true, false];
+        assert_eq!([511, 512, 513].map(|n| read(&x(n), "en", "approved", "HX1")), exact);
+        assert_eq!([15, 16, 17].map(|n| read("t", &x(n), "approved", "HX1")), exact);
+        assert_eq!([127, 128, 129].map(|n| read("t", "en", &x(n), "HX1")), exact);
+        assert_eq!([127, 128, 129].map(|n| read("t", "en", "approved", &x(n))), exact);
+        assert!(!read("", "en", "approved", "HX1"));
+    }
+
+    #[test]
     fn m69_the_parts_make_the_kind_unless_it_is_said() {
         let kind = |more: &str| read(more).map(|t| t.kind.as_str().to_owned());
         assert_eq!(kind(""), Ok("text".into()));

@@ -58,7 +58,7 @@ fn a_window_that_was_never_open_has_no_times() {
 }
 
 #[test]
-fn m13_the_countdown_is_told_in_whole_seconds() {
+fn m13_m18_the_countdown_is_told_in_whole_seconds() {
     let mut known = session();
     let window =
         Window { last_user_at: at(0), opened_at: at(0), basis: Basis::Receipt, refused_at: None };
@@ -71,6 +71,15 @@ fn m13_the_countdown_is_told_in_whole_seconds() {
     assert_eq!(view["reply"], json!({ "allowed": true }));
     assert_eq!(view["contact"]["active"], true);
     assert_eq!(shown(&known, None, at(22 * HOUR))["window"]["state"], "expiring");
+    for (around, state, active) in
+        [(-1, "expiring", true), (0, "expired", false), (1, "expired", false)]
+    {
+        let view = shown(&known, None, at(24 * HOUR + around));
+        assert_eq!(
+            (&view["window"]["state"], &view["contact"]["active"]),
+            (&json!(state), &json!(active))
+        );
+    }
     let after = shown(&known, Some(Code::WindowExpired), at(25 * HOUR));
     assert_eq!(after["window"]["state"], "expired");
     assert_eq!(after["window"]["seconds_left"], 0);

@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use transom_core::identity::User;
+use transom_core::time::Timestamp;
 
 /// An advertisement's or post's fields.
 const REFERRAL: &[&str] = &[
@@ -26,6 +27,9 @@ const REFERRAL: &[&str] = &[
     "thumbnail_url",
     "ctwa_clid",
 ];
+
+/// Nobody had WhatsApp before 2009: an earlier time is none.
+const FIRST_MESSAGE: Timestamp = Timestamp::from_seconds(1_230_768_000);
 
 /// Whether an envelope without a type names a message in a bot callback's way.
 pub(super) fn is_named(envelope: &Value) -> bool {
@@ -75,8 +79,9 @@ fn inbound(envelope: &Value) -> Result<Inbound, &'static str> {
         user: user(outer, sender, named)?,
         profile_name: sender.and_then(|s| json::first_text(s, &["name", "display"])),
         provider_message_id,
-        // The envelope's time is Gupshup's receipt; no field tells when the user pressed send.
+        // No field tells when the user pressed send; the envelope's time is Gupshup's receipt.
         sent_at: None,
+        got_at: json::instant(envelope, "timestamp").filter(|at| *at >= FIRST_MESSAGE),
         content,
         forwarded: says("forwarded") || says("frequently_forwarded"),
         reply_to: context

@@ -41,6 +41,7 @@ fn inbound(value: &Value, kind: &str, envelope: &Envelope) -> Result<Inbound, &'
         profile_name,
         provider_message_id,
         sent_at: envelope::time(value),
+        got_at: None,
         content,
         forwarded: says("forwarded") || says("frequently_forwarded"),
         reply_to: context.and_then(|c| json::text(c, "id")).or(changed).map(json::id),

@@ -49,6 +49,7 @@ fn message(form: &Form) -> Result<Inbound, Unparsable> {
         provider_message_id,
         // No field of Twilio's tells when the user pressed send.
         sent_at: None,
+        got_at: None,
         content: content(form),
         forwarded: form.is_true("Forwarded") || form.is_true("FrequentlyForwarded"),
         reply_to: form.get("OriginalRepliedMessageSid").map(crate::json::id),

@@ -120,6 +120,16 @@ fn the_envelope_is_read() {
     assert_eq!(got.profile_name.as_deref(), Some("Test Customer"));
     assert_eq!(got.provider_message_id, "wamid.HBgMOTE5ODc2NTQzMjEwFQIAEhgUM0E=");
     assert_eq!((got.sent_at, got.forwarded, got.reply_to, got.referral), (None, false, None, None));
+    assert_eq!(got.got_at, Some(Timestamp::from_millis(1_763_632_800_123)));
+    let got_at = |told: Value| message(&with(fixture("text"), "/timestamp", Some(told))).got_at;
+    let first = Timestamp::from_seconds(1_230_768_000);
+    assert_eq!(
+        [-1, 0, 1].map(|n| got_at(json!(1_230_768_000 + n)) >= Some(first)),
+        [false, true, true]
+    );
+    for none in [json!(0), json!(1), json!("soon"), json!(null)] {
+        assert_eq!(got_at(none), None, "no time at all");
+    }
 }
 
 #[test]
