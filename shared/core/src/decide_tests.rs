@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 
 const HOUR: i64 = 3_600_000;
 
+/// The milliseconds around the end of a window opened at 0, and whether it is open then (M3, D12).
+const END: [(i64, bool); 3] = [(24 * HOUR - 1, true), (24 * HOUR, false), (24 * HOUR + 1, false)];
+
 struct Case {
     account: Account,
     sender: Sender,
@@ -126,17 +129,25 @@ fn refused(decision: &Decision) -> Code {
     }
 }
 
+/// Free form goes out exactly while the window is open.
+fn assert_free_form(decision: &Decision, open: bool, when: &dyn std::fmt::Debug) {
+    match open {
+        true => assert_eq!(*decision, SESSION, "{when:?}"),
+        false => assert_eq!(refused(decision), Code::WindowExpired, "{when:?}"),
+    }
+}
+
 const SESSION: Decision = Decision::Send { sent_as: SentAs::Session, counts: false };
 const TEMPLATE: Decision = Decision::Send { sent_as: SentAs::Template, counts: true };
 
 #[test]
 fn m8_free_form_is_refused_at_24_hours_and_a_template_is_not() {
     let mut c = case();
-    c.now = Timestamp::from_millis(24 * HOUR - 1);
-    assert_eq!(c.decide(&text()), SESSION);
-    c.now = Timestamp::from_millis(24 * HOUR);
-    assert_eq!(refused(&c.decide(&text())), Code::WindowExpired);
-    assert_eq!(c.decide(&template()), TEMPLATE);
+    for (now, open) in END {
+        c.now = Timestamp::from_millis(now);
+        assert_free_form(&c.decide(&text()), open, &now);
+        assert_eq!(c.decide(&template()), if open { SESSION } else { TEMPLATE }, "{now}");
+    }
 }
 
 #[test]
@@ -159,17 +170,27 @@ fn m28_the_text_limit_is_exact() {
     assert_eq!(case().decide(&of(1599)), SESSION);
     assert_eq!(case().decide(&of(1600)), SESSION);
     assert_eq!(refused(&case().decide(&of(1601))), Code::TextTooLong);
+    // As Twilio counts, in UTF-16: each of these is two.
+    let waves = |n: usize, tail: &str| Content::Text { text: "👋".repeat(n) + tail };
+    assert_eq!(case().decide(&waves(799, "a")), SESSION);
+    assert_eq!(case().decide(&waves(800, "")), SESSION);
+    assert_eq!(refused(&case().decide(&waves(800, "a"))), Code::TextTooLong);
     assert_eq!(refused(&case().decide(&Content::Text { text: " \n".into() })), Code::TextEmpty);
 }
 
 #[test]
 fn m29_the_4096_profile_is_exact() {
     let mut c = case();
-    c.account.provider = Provider::Meta;
-    let of = |n: usize| Content::Text { text: "👋".repeat(n) };
-    assert_eq!(c.decide(&of(4095)), SESSION);
-    assert_eq!(c.decide(&of(4096)), SESSION);
-    assert_eq!(refused(&c.decide(&of(4097))), Code::TextTooLong);
+    for provider in [Provider::Meta, Provider::Gupshup] {
+        c.account.provider = provider;
+        // In code points: each of either is one.
+        for letter in ["a", "👋"] {
+            let of = |n: usize| Content::Text { text: letter.repeat(n) };
+            assert_eq!(c.decide(&of(4095)), SESSION, "{provider:?} {letter}");
+            assert_eq!(c.decide(&of(4096)), SESSION, "{provider:?} {letter}");
+            assert_eq!(refused(&c.decide(&of(4097))), Code::TextTooLong, "{provider:?} {letter}");
+        }
+    }
 }
 
 #[test]
@@ -177,9 +198,10 @@ fn m15_the_window_rule_is_the_same_for_every_provider() {
     for provider in Provider::ALL {
         let mut c = case();
         c.account.provider = provider;
-        assert_eq!(c.decide(&text()), SESSION);
-        c.now = Timestamp::from_millis(24 * HOUR);
-        assert_eq!(refused(&c.decide(&text())), Code::WindowExpired);
+        for (now, open) in END {
+            c.now = Timestamp::from_millis(now);
+            assert_free_form(&c.decide(&text()), open, &(provider, now));
+        }
     }
 }
 
@@ -187,11 +209,15 @@ fn m15_the_window_rule_is_the_same_for_every_provider() {
 fn m53_m54_the_template_switch() {
     let mut c = case();
     c.sender.template_messaging = false;
-    assert_eq!(c.decide(&template()), SESSION);
-    assert_eq!(c.decide(&text()), SESSION);
-    c.now = Timestamp::from_millis(24 * HOUR);
-    assert_eq!(refused(&c.decide(&template())), Code::TemplateMessagingOff);
-    assert_eq!(refused(&c.decide(&text())), Code::WindowExpired);
+    for (now, open) in END {
+        c.now = Timestamp::from_millis(now);
+        assert_free_form(&c.decide(&text()), open, &now);
+        let decision = c.decide(&template());
+        match open {
+            true => assert_eq!(decision, SESSION),
+            false => assert_eq!(refused(&decision), Code::TemplateMessagingOff, "{now}"),
+        }
+    }
 }
 
 /// Active, the template switch, consent, a balance: every cell, and what becomes in it of free text
@@ -228,7 +254,6 @@ fn m53_m54_m55_m57_m58_m59_every_cell_of_the_four_conditions_has_a_named_reason(
         assert!(seen.insert(conditions), "{conditions:?} stands twice");
         let [active, switch, opted_in, balance] = conditions;
         let mut case = case();
-        case.now = Timestamp::from_millis(if active { HOUR } else { 25 * HOUR });
         case.sender.template_messaging = switch;
         if !opted_in {
             case.consent = super::Consent::default();
@@ -236,12 +261,15 @@ fn m53_m54_m55_m57_m58_m59_every_cell_of_the_four_conditions_has_a_named_reason(
         if !balance {
             case.wallet = Wallet::Empty { until: None };
         }
-        for (content, expected) in [(text(), free_text), (template(), filled)] {
-            let found = match case.decide(&content) {
-                Decision::Send { sent_as, .. } => Ok(sent_as),
-                Decision::Refuse(refusal) => Err(refusal.code),
-            };
-            assert_eq!(found, expected, "{conditions:?} {content:?}");
+        for (now, _) in END.into_iter().filter(|(_, open)| *open == active) {
+            case.now = Timestamp::from_millis(now);
+            for (content, expected) in [(text(), free_text), (template(), filled)] {
+                let found = match case.decide(&content) {
+                    Decision::Send { sent_as, .. } => Ok(sent_as),
+                    Decision::Refuse(refusal) => Err(refusal.code),
+                };
+                assert_eq!(found, expected, "{conditions:?} {now} {content:?}");
+            }
         }
     }
 }
@@ -326,6 +354,24 @@ fn the_first_code_of_the_order_is_answered_and_the_rest_stand_beside_it() {
 }
 
 #[test]
+fn a_senders_restriction_ends_at_its_instant_and_concerns_no_reply() {
+    let mut c = case();
+    let until = c.now;
+    c.sender.restricted_until = Some(until);
+    for (offset, restricted) in [(-1, true), (0, false), (1, false)] {
+        c.now = Timestamp::from_millis(until.as_millis() + offset);
+        c.window = Some(opened_at(0));
+        assert_eq!(c.decide(&text()), SESSION, "{offset}");
+        c.window = None;
+        let decision = c.decide(&template());
+        match restricted {
+            true => assert_eq!(refused(&decision), Code::SenderRestricted),
+            false => assert_eq!(decision, TEMPLATE, "{offset}"),
+        }
+    }
+}
+
+#[test]
 fn a_sender_does_not_write_to_itself() {
     let mut c = case();
     c.user = User::Phone(c.sender.phone.clone());
@@ -344,10 +390,10 @@ fn m16_m17_each_kind_of_file_goes_out_in_the_window_and_not_after_it() {
     for (kind, content_type) in kinds {
         let media = Media { content_type: Some(content_type.into()), ..Media::default() };
         let content = kind.content(media);
-        c.now = Timestamp::from_millis(24 * HOUR - 1);
-        assert_eq!(c.decide(&content), SESSION, "{kind:?}");
-        c.now = Timestamp::from_millis(24 * HOUR);
-        assert_eq!(refused(&c.decide(&content)), Code::WindowExpired, "{kind:?}");
+        for (now, open) in END {
+            c.now = Timestamp::from_millis(now);
+            assert_free_form(&c.decide(&content), open, &(kind, now));
+        }
     }
 }
 

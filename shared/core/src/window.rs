@@ -185,26 +185,35 @@ mod tests {
         apply(None, at(ms), WA).unwrap()
     }
 
+    /// The window ends at `ms`: open before, closed at equality (D12).
+    fn assert_ends(window: &Window, ms: i64, channel: Channel) {
+        assert_eq!(window.expires_at(channel), at(ms));
+        for (offset, open) in [(-1, true), (0, false), (1, false)] {
+            assert_eq!(window.is_open(at(ms + offset), channel), open, "{offset}");
+        }
+    }
+
     #[test]
     fn m3_d12_open_until_the_last_millisecond_and_closed_at_equality() {
-        let w = opened(0);
-        assert!(w.is_open(at(24 * HOUR - 1), WA));
-        assert!(!w.is_open(at(24 * HOUR), WA));
-        assert!(!w.is_open(at(24 * HOUR + 1), WA));
+        assert_ends(&opened(0), 24 * HOUR, WA);
     }
 
     #[test]
     fn m5_the_countdown_resets_with_each_message() {
         let w = apply(Some(opened(0)), at(10 * HOUR), WA).unwrap();
-        assert_eq!(w.expires_at(WA), at(34 * HOUR));
+        assert_ends(&w, 34 * HOUR, WA);
         assert_eq!(w.opened_at, at(0));
     }
 
     #[test]
     fn m6_m7_the_users_own_time_counts_however_late_it_arrives() {
         let w = opened(0);
-        assert_eq!(w.expires_at(WA), at(24 * HOUR));
+        assert_ends(&w, 24 * HOUR, WA);
         assert_eq!(w.certain_until(WA), w.expires_at(WA));
+        // Where it is not told, the last minute is not certain.
+        let received = Window { basis: Basis::Receipt, ..w };
+        assert_ends(&received, 24 * HOUR, WA);
+        assert_eq!(received.certain_until(WA), at(24 * HOUR - 60_000));
     }
 
     #[test]
@@ -242,15 +251,27 @@ mod tests {
     #[test]
     fn m19_the_length_is_a_constant_of_the_channel() {
         let wechat = Channel { window: Millis::from_hours(48) };
-        let w = apply(None, at(0), wechat).unwrap();
-        assert!(w.is_open(at(48 * HOUR - 1), wechat));
-        assert!(!w.is_open(at(48 * HOUR), wechat));
-        assert!(!w.is_open(at(48 * HOUR + 1), wechat));
+        assert_ends(&apply(None, at(0), wechat).unwrap(), 48 * HOUR, wechat);
+    }
+
+    #[test]
+    fn m18_who_wrote_within_24_hours_is_active_and_who_never_wrote_is_not() {
+        let is_active =
+            |window: Option<&Window>, ms| match state(window, at(ms), EXPIRING_DEFAULT, WA) {
+                WindowState::Open | WindowState::Expiring => true,
+                WindowState::None | WindowState::Expired => false,
+            };
+        for (ms, active) in [(24 * HOUR - 1, true), (24 * HOUR, false), (24 * HOUR + 1, false)] {
+            assert_eq!(is_active(Some(&opened(0)), ms), active, "{ms}");
+            assert!(!is_active(None, ms), "{ms}");
+        }
     }
 
     #[test]
     fn a_time_in_the_future_is_cut_back() {
-        assert_eq!(clamp_user_time(at(HOUR), at(0)), at(FUTURE_SKEW.get()));
+        for (claimed, taken) in [(4_999, 4_999), (5_000, 5_000), (5_001, 5_000), (HOUR, 5_000)] {
+            assert_eq!(clamp_user_time(at(claimed), at(0)), at(taken), "{claimed}");
+        }
         assert_eq!(clamp_user_time(at(-HOUR), at(0)), at(-HOUR));
     }
 
@@ -258,9 +279,8 @@ mod tests {
     fn the_providers_refusal_closes_and_a_later_message_reopens() {
         let mut w = opened(0);
         w.refused_at = Some(at(5 * HOUR));
-        assert!(!w.is_open(at(5 * HOUR), WA));
-        let again = apply(Some(w), at(6 * HOUR), WA).unwrap();
-        assert!(again.is_open(at(29 * HOUR), WA));
+        assert_ends(&w, 5 * HOUR, WA);
+        assert_ends(&apply(Some(w), at(6 * HOUR), WA).unwrap(), 30 * HOUR, WA);
     }
 
     #[test]
