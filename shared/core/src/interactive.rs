@@ -272,6 +272,7 @@ mod tests {
     fn numbers_of_buttons_and_rows_are_exact() {
         for (content, expected) in [
             (buttons(1), None),
+            (buttons(2), None),
             (buttons(3), None),
             (buttons(4), Some(Code::ContentUnsupported)),
             (buttons(0), Some(Code::ContentUnsupported)),
@@ -281,7 +282,9 @@ mod tests {
             (list(&[5, 5]), None),
             (list(&[5, 6]), Some(Code::ContentUnsupported)),
             (list(&[1, 0]), Some(Code::ContentUnsupported)),
+            (list(&[1; 9]), None),
             (list(&[1; 10]), None),
+            (list(&[1; 11]), Some(Code::ContentUnsupported)),
             (list(&[]), Some(Code::ContentUnsupported)),
         ] {
             assert_eq!(code(&content), expected, "{content:?}");
@@ -297,7 +300,7 @@ mod tests {
     #[test]
     fn every_length_is_exact() {
         type Set = fn(&mut Interactive, String);
-        let rows: [(Interactive, usize, Set); 10] = [
+        let rows: [(Interactive, usize, Set); 11] = [
             (buttons(1), BUTTONS_BODY_MAX, |c, t| c.body = t),
             (buttons(1), HEADER_MAX, |c, t| c.header = Some(t)),
             (buttons(1), FOOTER_MAX, |c, t| c.footer = Some(t)),
@@ -310,6 +313,9 @@ mod tests {
             }),
             (list(&[1]), ROW_TITLE_MAX, |c, t| {
                 c.list.as_mut().unwrap().sections[0].rows[0].title = t;
+            }),
+            (list(&[1]), ROW_ID_MAX, |c, t| {
+                c.list.as_mut().unwrap().sections[0].rows[0].id = t;
             }),
             (list(&[1]), ROW_DESCRIPTION_MAX, |c, t| {
                 c.list.as_mut().unwrap().sections[0].rows[0].description = Some(t);
@@ -324,9 +330,16 @@ mod tests {
                 assert_eq!(code(&content), expected, "{length} of {max}");
             }
         }
-        let mut emoji = buttons(1);
-        emoji.buttons[0].title = "👋".repeat(11);
-        assert_eq!(code(&emoji), Some(Code::TextTooLong), "the larger count is taken");
+        // The larger count is taken.
+        for (title, expected) in [
+            ("👋".repeat(9) + "a", None),
+            ("👋".repeat(10), None),
+            ("👋".repeat(10) + "a", Some(Code::TextTooLong)),
+        ] {
+            let mut emoji = buttons(1);
+            emoji.buttons[0].title = title;
+            assert_eq!(code(&emoji), expected, "{:?}", emoji.buttons);
+        }
         assert_eq!(code(&Interactive::default()), Some(Code::TextEmpty));
     }
 

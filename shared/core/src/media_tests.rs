@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::account::Provider;
-use crate::profile::Profile;
+use crate::profile::{Profile, ProfileChanges};
 
 fn media(content_type: &str, bytes: u64) -> Media {
     Media {
@@ -15,7 +15,10 @@ fn media(content_type: &str, bytes: u64) -> Media {
 
 /// The codes with which a provider refuses a file.
 fn codes(provider: Provider, kind: MediaKind, media: Media) -> Vec<Code> {
-    let profile = Profile::of(provider);
+    codes_of(&Profile::of(provider), kind, media)
+}
+
+fn codes_of(profile: &Profile, kind: MediaKind, media: Media) -> Vec<Code> {
     let misfit = profile.misfit(&kind.content(media));
     misfit.into_iter().map(|(code, _)| code).collect()
 }
@@ -28,6 +31,21 @@ fn check_row(provider: Provider, kind: MediaKind, types: &[&str], max: u64) {
         }
         let found = codes(provider, kind, media(content_type, max + 1));
         assert_eq!(found, [Code::MediaTooLarge], "{provider:?} {content_type}");
+    }
+}
+
+/// Sizes of stickers at −1, 0 and +1: one that moves may have 500 KB, a still one 100 KB.
+fn check_stickers(profile: &Profile) {
+    for (animated, max) in [(None, 500 * KB), (Some(true), 500 * KB), (Some(false), 100 * KB)] {
+        for (bytes, fits) in [(max - 1, true), (max, true), (max + 1, false)] {
+            let found = codes_of(
+                profile,
+                MediaKind::Sticker,
+                Media { animated, ..media("image/webp", bytes) },
+            );
+            let expected = if fits { vec![] } else { vec![Code::MediaTooLarge] };
+            assert_eq!(found, expected, "{} {animated:?} {bytes}", profile.name);
+        }
     }
 }
 
@@ -144,18 +162,46 @@ fn d6_metas_table() {
     check_refused(meta, MediaKind::Audio, &["audio/ogg; codecs=vorbis", "audio/x-mpeg-3"]);
     check_row(meta, MediaKind::Video, &["video/mp4", "video/3gpp"], 16 * MB);
     check_row(meta, MediaKind::Document, &["text/plain", "application/pdf"], 100 * MB);
-    check_row(meta, MediaKind::Sticker, &["image/webp"], 500 * KB);
-    let still = |bytes| Media { animated: Some(false), ..media("image/webp", bytes) };
-    assert_eq!(codes(meta, MediaKind::Sticker, still(100 * KB - 1)), []);
-    assert_eq!(codes(meta, MediaKind::Sticker, still(100 * KB)), []);
-    assert_eq!(codes(meta, MediaKind::Sticker, still(100 * KB + 1)), [Code::MediaTooLarge]);
+    check_stickers(&Profile::of(meta));
+}
+
+#[test]
+fn d6_d7_gupshups_stickers_where_an_account_sends_them() {
+    let own = Profile::of(Provider::Gupshup);
+    let found = codes_of(&own, MediaKind::Sticker, media("image/webp", 10));
+    assert_eq!(found, [Code::ContentUnsupported], "unless an account changes its profile");
+    let mut sends = own.sends.clone();
+    sends.insert(ContentKind::Sticker);
+    let changes = ProfileChanges { sends: Some(sends), ..ProfileChanges::default() };
+    let changed = own.changed(&changes);
+    check_stickers(&changed);
+    let found = codes_of(&changed, MediaKind::Sticker, media("image/png", 10));
+    assert_eq!(found, [Code::MediaType]);
 }
 
 #[test]
 fn d5_captions_are_counted_to_1024() {
-    for (length, expected) in [(1023, vec![]), (1024, vec![]), (1025, vec![Code::TextTooLong])] {
-        let file = Media { caption: Some("é".repeat(length)), ..media("image/png", 10) };
-        assert_eq!(codes(Provider::Meta, MediaKind::Image, file), expected, "{length}");
+    for (provider, kind, content_type) in [
+        (Provider::Twilio, MediaKind::Image, "image/png"),
+        (Provider::Twilio, MediaKind::Video, "video/mp4"),
+        (Provider::Meta, MediaKind::Image, "image/png"),
+        (Provider::Meta, MediaKind::Video, "video/mp4"),
+        (Provider::Meta, MediaKind::Document, "application/pdf"),
+    ] {
+        // The larger count is taken: an emoji is two UTF-16 units.
+        for (caption, fits) in [
+            ("é".repeat(1023), true),
+            ("é".repeat(1024), true),
+            ("é".repeat(1025), false),
+            ("👋".repeat(511) + "a", true),
+            ("👋".repeat(512), true),
+            ("👋".repeat(512) + "a", false),
+        ] {
+            let length = caption.len();
+            let file = Media { caption: Some(caption), ..media(content_type, 10) };
+            let expected = if fits { vec![] } else { vec![Code::TextTooLong] };
+            assert_eq!(codes(provider, kind, file), expected, "{provider:?} {kind:?} {length}");
+        }
     }
 }
 

@@ -516,7 +516,7 @@ impl ProfileChanges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::Media;
+    use crate::content::{ContactCard, Media};
 
     #[test]
     fn m48_texts_are_counted_in_the_providers_unit() {
@@ -550,6 +550,22 @@ mod tests {
     }
 
     #[test]
+    fn m31_the_number_of_contact_cards_is_exact() {
+        for (provider, max) in
+            [(Provider::Twilio, 1), (Provider::Gupshup, 1), (Provider::Meta, 257)]
+        {
+            let sends = Some(kinds(&[ContentKind::Contacts]));
+            let changes = ProfileChanges { sends, ..ProfileChanges::default() };
+            let profile = Profile::of(provider).changed(&changes);
+            for (count, fits) in [(max - 1, true), (max, true), (max + 1, false)] {
+                let contacts = vec![ContactCard::default(); count];
+                let misfit = profile.misfit(&Content::Contacts { contacts, file: None });
+                assert_eq!(misfit.is_empty(), fits, "{provider:?} {count}: {misfit:?}");
+            }
+        }
+    }
+
+    #[test]
     fn d4_d6_an_account_changes_its_profile() {
         let sticker = Content::Sticker(Media {
             content_type: Some("image/webp".into()),
@@ -572,7 +588,10 @@ mod tests {
             ..ProfileChanges::default()
         };
         let changed = own.clone().changed(&shorter);
-        assert_eq!(changed.misfit(&Content::Text { text: "x".repeat(11) }).len(), 1);
+        for (length, misfits) in [(9, 0), (10, 0), (11, 1)] {
+            let text = Content::Text { text: "x".repeat(length) };
+            assert_eq!(changed.misfit(&text).len(), misfits, "{length}");
+        }
         assert!(changed.media[&MediaKind::Image].caption);
         assert_eq!(own.clone().changed(&ProfileChanges::default()), own);
     }
@@ -615,5 +634,45 @@ mod tests {
             assert!(why.contains(named), "{why}");
         }
         assert_eq!(ProfileChanges::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn changes_hold_at_their_edges() {
+        let none = ProfileChanges::default;
+        let image = |change| ProfileChanges {
+            media: BTreeMap::from([(MediaKind::Image, change)]),
+            ..none()
+        };
+        type Change<'a> = &'a dyn Fn(usize) -> ProfileChanges;
+        let text: Change<'_> = &|n| ProfileChanges { text_max: Some(n), ..none() };
+        let caption: Change<'_> = &|n| ProfileChanges { caption_max: Some(n), ..none() };
+        let prefix: Change<'_> = &|n| {
+            let digits = "9".repeat(n);
+            let sender_prefixes = Some(BTreeSet::from([format!("+{digits}")]));
+            ProfileChanges { sender_prefixes, ..none() }
+        };
+        let bytes: Change<'_> = &|n| {
+            let max_bytes = u64::try_from(n).ok();
+            image(MediaChanges { max_bytes, ..MediaChanges::default() })
+        };
+        let types: Change<'_> = &|n| {
+            let types = Some(vec!["image/png".to_owned(); n]);
+            image(MediaChanges { types, ..MediaChanges::default() })
+        };
+        for (name, change, least, most) in [
+            ("text_max", text, 1, 65_536),
+            ("caption_max", caption, 1, 65_536),
+            ("sender_prefixes", prefix, 1, 7),
+            ("max_bytes", bytes, 1, 100 * 1024 * 1024),
+            ("types", types, 0, 64),
+        ] {
+            for given in [least, least + 1, most - 1, most] {
+                assert_eq!(change(given).check(), Ok(()), "{name} {given}");
+            }
+            for given in [least.checked_sub(1), Some(most + 1)].into_iter().flatten() {
+                let why = change(given).check().expect_err(name);
+                assert!(why.contains(name), "{given}: {why}");
+            }
+        }
     }
 }

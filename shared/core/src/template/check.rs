@@ -257,6 +257,56 @@ mod tests {
         let address = |length: usize| format!("https://e.com/{}", "x".repeat(length - 14));
         for (length, fits) in [(1999, true), (2000, true), (2001, false)] {
             assert_eq!(with(|t| t.buttons = vec![url(&address(length))]).is_ok(), fits);
+            let file = HeaderFile { url: Some(address(length)), ..HeaderFile::default() };
+            let found = with(|t| {
+                t.kind = TemplateKind::Media;
+                t.header = Some(Header::Image(file));
+            });
+            assert_eq!(found.is_ok(), fits, "{length}: {found:?}");
+        }
+        for (length, fits) in [(63, true), (64, true), (65, false)] {
+            let name = "a".repeat(length);
+            let found = with(|t| t.body = format!("Hi {{{{{name}}}}}"));
+            assert_eq!(found.is_ok(), fits, "{length}: {found:?}");
+            let variable = Some(name);
+            let found = with(|t| {
+                t.kind = TemplateKind::Media;
+                t.header = Some(Header::Image(HeaderFile { variable, ..HeaderFile::default() }));
+            });
+            assert_eq!(found.is_ok(), fits, "{length}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_placeholders_and_of_buttons_of_a_kind_hold_at_their_edges() {
+        for (count, fits) in [(0, true), (1, true), (2, false)] {
+            let text: String = (0..count).map(|n| format!(" {{{{{}}}}}", n + 1)).collect();
+            let header = Header::Text { text: format!("Order{text}") };
+            assert_eq!(with(|t| t.header = Some(header)).is_ok(), fits, "{count} in the header");
+            let address = format!("https://e.com/{}", text.trim_start());
+            assert_eq!(with(|t| t.buttons = vec![url(&address)]).is_ok(), fits, "{address}");
+        }
+        let phone = Button::Phone { text: "Call".into(), phone: "+1".into() };
+        let code = Button::CopyCode { example: None };
+        let otp = Button::Otp { otp: CodeButton::CopyCode, text: None };
+        let catalog = Button::Catalog { text: None };
+        for (button, kind, most) in [
+            (url("https://e.com"), TemplateKind::Text, 2),
+            (phone, TemplateKind::Text, 1),
+            (code, TemplateKind::Text, 1),
+            (otp, TemplateKind::Authentication, 1),
+            (catalog, TemplateKind::Catalog, 1),
+        ] {
+            for (count, fits) in [(most - 1, true), (most, true), (most + 1, false)] {
+                let found = with(|t| {
+                    t.kind = kind.clone();
+                    if kind == TemplateKind::Authentication {
+                        t.category = Category::Authentication;
+                    }
+                    t.buttons = vec![button.clone(); count];
+                });
+                assert_eq!(found.is_ok(), fits, "{count} of {}: {found:?}", button.kind());
+            }
         }
     }
 
