@@ -13,6 +13,12 @@ const OTHER_APP_FORGOTTEN: Millis = Millis::from_hours(7 * 24);
 /// The longest number that has no area code: a short code.
 const SHORT_CODE_DIGITS_MAX: usize = 6;
 
+/// The longest number there is, in digits (E.164).
+const DIGITS_MAX: usize = 15;
+
+/// How many digits a number of North America has, its country's 1 included.
+const NORTH_AMERICAN_DIGITS: usize = 11;
+
 /// An id of Meta's business manager: 15 or 16 digits (M88).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -63,6 +69,9 @@ pub enum NumberFault {
     /// Without its area, as far as this can be told.
     #[error("has no area code; give all digits of the number")]
     NoArea,
+    /// Longer than any number of its country.
+    #[error("has too many digits; give the number alone, without an extension")]
+    TooLong,
     /// No number at all.
     #[error("is no telephone number; write it as + and 8 to 15 digits")]
     NoNumber,
@@ -71,7 +80,7 @@ pub enum NumberFault {
 /// Reads a business's number: with country and area code, and no short code.
 ///
 /// # Errors
-/// What is missing.
+/// What is missing, or too much.
 pub fn business_number(text: &str) -> Result<Phone, NumberFault> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -83,11 +92,17 @@ pub fn business_number(text: &str) -> Result<Phone, NumberFault> {
     if !text.starts_with('+') || digits.starts_with('0') {
         return Err(NumberFault::NoCountry);
     }
+    let is_north_american = digits.starts_with('1');
+    let longest = if is_north_american { NORTH_AMERICAN_DIGITS } else { DIGITS_MAX };
+    if digits.len() > longest {
+        return Err(NumberFault::TooLong);
+    }
     // The plan of North America alone tells by its form whether the area is there.
-    if digits.starts_with('1') {
+    if is_north_american {
         let first_of = |index: usize| digits.as_bytes().get(index).copied();
         let is_first = |b: Option<u8>| b.is_some_and(|b| (b'2'..=b'9').contains(&b));
-        if digits.len() != 11 || !is_first(first_of(1)) || !is_first(first_of(4)) {
+        if digits.len() != NORTH_AMERICAN_DIGITS || !is_first(first_of(1)) || !is_first(first_of(4))
+        {
             return Err(NumberFault::NoArea);
         }
     }
@@ -343,6 +358,7 @@ mod tests {
             ("00919876543210", NumberFault::NoCountry),
             ("+09876543210", NumberFault::NoCountry),
             ("+99912345678", NumberFault::NoCountry),
+            ("12345678", NumberFault::NoCountry),
             ("+15238886", NumberFault::NoArea),
             ("+11155238886", NumberFault::NoArea),
             ("+9198765", NumberFault::NoArea),
@@ -351,6 +367,31 @@ mod tests {
             ("CALLME", NumberFault::NoNumber),
         ] {
             assert_eq!(business_number(text), Err(fault), "{text}");
+        }
+    }
+
+    #[test]
+    fn m90_a_business_number_has_so_many_digits() {
+        use NumberFault::{NoArea, ShortCode, TooLong};
+        for (begins, digits, found) in [
+            // A short code has six at most.
+            ("+91", 5, Some(ShortCode)),
+            ("+91", 6, Some(ShortCode)),
+            ("+91", 7, Some(NoArea)),
+            ("+91", 8, None),
+            ("+91", 9, None),
+            ("+91", 14, None),
+            ("+91", 15, None),
+            ("+91", 16, Some(TooLong)),
+            // North America: eleven, no fewer and no more.
+            ("+1415523", 10, Some(NoArea)),
+            ("+1415523", 11, None),
+            ("+1415523", 12, Some(TooLong)),
+            ("+1415523", 15, Some(TooLong)),
+            ("+1415523", 16, Some(TooLong)),
+        ] {
+            let text = format!("{begins:8<width$}", width = digits + 1);
+            assert_eq!(business_number(&text).err(), found, "{text}");
         }
     }
 
@@ -382,10 +423,13 @@ mod tests {
             (0, StepState::Waiting, Some(days(2))),
             (days(2) - 1, StepState::Waiting, Some(days(2))),
             (days(2), StepState::Waiting, Some(days(7))),
+            (days(2) + 1, StepState::Waiting, Some(days(7))),
             (days(7) - 1, StepState::Waiting, Some(days(7))),
             (days(7), StepState::Late, Some(days(15))),
+            (days(7) + 1, StepState::Late, Some(days(15))),
             (days(15) - 1, StepState::Late, Some(days(15))),
             (days(15), StepState::Overdue, None),
+            (days(15) + 1, StepState::Overdue, None),
         ] {
             let step = step(&ready(), "approval", now);
             assert_eq!(
@@ -438,10 +482,14 @@ mod tests {
         assert_eq!(step(&elsewhere, "other_app", 0).state, StepState::Todo);
         assert_eq!(step(&elsewhere, "certificate", 0).state, StepState::Blocked);
         let left = Onboarding { left_app_at: Some(Timestamp::ZERO), ..elsewhere };
-        for (now, state) in [(7 * DAY - 1, StepState::Waiting), (7 * DAY, StepState::Done)] {
-            assert_eq!(step(&left, "other_app", now).state, state, "{now}");
+        for (now, other_app, certificate) in [
+            (7 * DAY - 1, StepState::Waiting, StepState::Blocked),
+            (7 * DAY, StepState::Done, StepState::Done),
+            (7 * DAY + 1, StepState::Done, StepState::Done),
+        ] {
+            assert_eq!(step(&left, "other_app", now).state, other_app, "{now}");
+            assert_eq!(step(&left, "certificate", now).state, certificate, "{now}");
         }
         assert_eq!(step(&left, "other_app", 0).until, Some(Timestamp::from_millis(7 * DAY)));
-        assert_eq!(step(&left, "certificate", 7 * DAY).state, StepState::Done);
     }
 }
