@@ -148,8 +148,11 @@ mod tests {
     #[test]
     fn m25_the_customers_answer_begins_the_count_anew() {
         let ten = held(&(0..10).collect::<Vec<i64>>());
-        let asked = one_more_to(&ten, 10, Some(at(5)), "new", at(20));
-        assert!(matches!(asked, Counting::Count(live) if live.len() == 5), "6 to 9, and the new");
+        for (answered, counted) in [(4, 6), (5, 5), (6, 4)] {
+            let asked = one_more_to(&ten, 10, Some(at(answered)), "new", at(20));
+            let Counting::Count(live) = asked else { panic!("{answered}: full") };
+            assert_eq!(live.len(), counted, "{answered}: the later ones, and the new");
+        }
         assert_eq!(one_more_to(&ten, 10, None, "m3", at(20)), Counting::Counted);
     }
 
@@ -171,8 +174,9 @@ mod tests {
     fn m26_a_message_counts_for_30_days_and_never_less() {
         let days = ByDay::from([(70, 1)]);
         let full = |now| matches!(one_more_of(&days, 1, at(now)), Counting::Full { .. });
-        // The last instant of day 70, and 30 days later.
-        assert!(full(71 * DAY_MS - 1 + 30 * DAY_MS));
-        assert!(!full(71 * DAY_MS + 30 * DAY_MS));
+        // The end of day 70, and 30 days later.
+        for (offset, counts) in [(-1, true), (0, false), (1, false)] {
+            assert_eq!(full(71 * DAY_MS + 30 * DAY_MS + offset), counts, "{offset}");
+        }
     }
 }

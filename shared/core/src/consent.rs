@@ -83,8 +83,12 @@ mod tests {
         assert!(agreed.is_replaced_by(&Consent::refused(at(5_000), KEYWORD)));
         assert!(!agreed.is_replaced_by(&Consent::refused(at(4_000), KEYWORD)));
         assert!(!agreed.is_replaced_by(&Consent::refused(at(5_499), KEYWORD)), "told exactly");
-        let again = Consent::new(OptIn::In, at(6_000), None);
-        assert!(Consent::refused(at(5_000), KEYWORD).is_replaced_by(&again));
+        for (ms, replaces) in [(5_998, false), (5_999, false), (6_000, true), (6_001, true)] {
+            let again = Consent::new(OptIn::In, at(ms), None);
+            let refused = Consent::refused(at(5_000), KEYWORD);
+            assert_eq!(refused.is_replaced_by(&again), replaces, "{ms}");
+            assert_eq!(again.is_replaced_by(&refused), !replaces, "{ms}");
+        }
     }
 
     #[test]

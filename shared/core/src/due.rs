@@ -192,15 +192,22 @@ mod tests {
     #[test]
     fn u6_one_notice_per_threshold_and_one_at_the_end() {
         let ladder = Threshold::default_ladder();
-        let first = visit(&window(0), at(0), at(22 * HOUR), Reminders::of(&ladder), WA);
-        assert!(matches!(first.notices.as_slice(), [Notice::Expiring { .. }]));
+        let look = |noticed, now| visit(&window(0), noticed, at(now), Reminders::of(&ladder), WA);
+        assert!(look(at(0), 22 * HOUR - 1).notices.is_empty());
+        for offset in [0, 1] {
+            let warned = look(at(0), 22 * HOUR + offset);
+            assert!(matches!(warned.notices.as_slice(), [Notice::Expiring { .. }]), "{offset}");
+        }
+        let first = look(at(0), 22 * HOUR);
         assert_eq!(first.next, Some(at(24 * HOUR)));
-        let again =
-            visit(&window(0), first.noticed_until, at(23 * HOUR), Reminders::of(&ladder), WA);
+        let again = look(first.noticed_until, 24 * HOUR - 1);
         assert!(again.notices.is_empty());
-        let end = visit(&window(0), again.noticed_until, at(24 * HOUR), Reminders::of(&ladder), WA);
-        assert!(matches!(end.notices.as_slice(), [Notice::Expired { .. }]));
-        assert_eq!(end.next, None);
+        for offset in [0, 1] {
+            let end = look(again.noticed_until, 24 * HOUR + offset);
+            assert!(matches!(end.notices.as_slice(), [Notice::Expired { .. }]), "{offset}");
+            assert_eq!(end.next, None);
+            assert!(look(end.noticed_until, 24 * HOUR + offset + 1).notices.is_empty());
+        }
     }
 
     #[test]
@@ -218,12 +225,21 @@ mod tests {
         let look = |noticed, now| visit(&window(0), at(noticed), at(now), reminders, WA);
         assert_eq!(next_visit(&window(0), at(0), reminders, WA), Some(at(20 * HOUR)));
         assert!(look(0, 20 * HOUR - 1).notices.is_empty());
-        let due = look(0, 20 * HOUR);
-        assert_eq!(due.notices, [Notice::Nudge { at: at(20 * HOUR) }]);
-        assert_eq!(due.next, Some(at(22 * HOUR)));
-        assert!(look(20 * HOUR, 21 * HOUR).notices.is_empty());
-        let late = look(0, 25 * HOUR).notices;
-        assert!(matches!(late.as_slice(), [Notice::Expired { .. }]), "{late:?}");
+        for offset in [0, 1] {
+            let due = look(0, 20 * HOUR + offset);
+            assert_eq!(due.notices, [Notice::Nudge { at: at(20 * HOUR) }], "{offset}");
+            assert_eq!(due.next, Some(at(22 * HOUR)));
+        }
+        for again in [20 * HOUR + 1, 21 * HOUR] {
+            assert!(look(20 * HOUR, again).notices.is_empty(), "{again}");
+        }
+        // A late look reminds as long as the window is open.
+        let late = |offset| look(0, 24 * HOUR + offset).notices;
+        assert!(late(-1).contains(&Notice::Nudge { at: at(20 * HOUR) }));
+        for offset in [0, 1, HOUR] {
+            let told = late(offset);
+            assert!(matches!(told.as_slice(), [Notice::Expired { .. }]), "{told:?}");
+        }
     }
 
     #[test]
@@ -243,6 +259,7 @@ mod tests {
         let due = |now| message_due(Phase::Sending, Some(at(0)), at(now));
         assert_eq!(due(119_999), MessageDue::Wait(at(120_000)));
         assert_eq!(due(120_000), MessageDue::MarkUnknown);
+        assert_eq!(due(120_001), MessageDue::MarkUnknown);
         assert_eq!(message_due(Phase::Answered, None, at(0)), MessageDue::Clear);
     }
 }

@@ -22,12 +22,13 @@ fn f7_a_file_is_tried_until_its_provider_gives_it_up() {
     assert_eq!(waits[..11], [1, 2, 4, 8, 16, 32, 64, 128, 256, 480, 480]);
     assert_eq!(now, kept_until, "the last try is made when it has come");
     assert_eq!(
-        states[..5],
+        states[..6],
         [
             MediaState::Pending,
             MediaState::Pending,
             MediaState::Pending,
             MediaState::Pending,
+            MediaState::Failed,
             MediaState::Failed
         ]
     );

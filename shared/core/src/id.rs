@@ -345,7 +345,9 @@ mod tests {
             assert!(MessageId::parse(text).is_err(), "{text}");
         }
         assert!(AccountId::parse("a/b").is_err());
-        assert!(AccountId::parse(&"a".repeat(65)).is_err());
+        for (length, fits) in [(0, false), (1, true), (63, true), (64, true), (65, false)] {
+            assert_eq!(AccountId::parse(&"a".repeat(length)).is_ok(), fits, "{length}");
+        }
         assert!(AccountId::parse("demo-twilio").is_ok());
     }
 }

@@ -221,15 +221,13 @@ mod tests {
         for good in ["+919876543210", "+14155238886", "+5511987654321", "+4915112345678"] {
             assert_eq!(Phone::parse(good).unwrap().as_str(), good);
         }
-        for bad in [
-            "919876543210",
-            "+0919876543",
-            "+91 98765",
-            "+1234567",
-            "+1234567890123456",
-            "+९१९८७६५४३२१०",
-            "",
-        ] {
+        for (digits, fits) in
+            [(7, false), (8, true), (9, true), (14, true), (15, true), (16, false)]
+        {
+            assert_eq!(Phone::parse(&format!("+{}", "9".repeat(digits))).is_ok(), fits, "{digits}");
+        }
+        for bad in ["919876543210", "+0919876543", "+91 98765", "+९१९८७६५४३२१०", ""]
+        {
             assert!(Phone::parse(bad).is_err(), "{bad}");
         }
     }
@@ -246,8 +244,29 @@ mod tests {
             assert_ne!(Phone::parse(a).unwrap().canonical(), Phone::parse(b).unwrap().canonical());
         };
         apart("+5511987654321", "+5511987654322");
-        // A Brazilian landline has eight digits and no ninth to fold.
+        // A Brazilian landline has eight digits and no ninth to fold: mobiles start with 6 to 9.
         apart("+551132654321", "+5511932654321");
+        apart("+551152654321", "+5511952654321");
+        same("+551162654321", "+5511962654321");
+        same("+551172654321", "+5511972654321");
+        // A number of other length is of another plan.
+        for (one, other) in [("+551198765432", "+55118765432"), ("+52155123456", "+5255123456")] {
+            apart(one, other);
+        }
+    }
+
+    #[test]
+    fn u9_an_id_without_a_number_is_read_to_its_length() {
+        for (length, fits) in [(0, false), (1, true), (127, true), (128, true), (129, false)] {
+            assert_eq!(
+                UserId::parse(&format!("US.{}", "1".repeat(length))).is_ok(),
+                fits,
+                "{length}"
+            );
+        }
+        for (country, fits) in [("U", false), ("US", true), ("USA", false)] {
+            assert_eq!(UserId::parse(&format!("{country}.1")).is_ok(), fits, "{country}");
+        }
     }
 
     #[test]

@@ -82,8 +82,8 @@ mod tests {
                 for road in [Road::Replies, Road::Campaigns] {
                     let l = lane(rate, road, hash);
                     assert!(l.rate >= 1);
-                    // No sliding second holds more starts than this.
-                    lanes.insert((l.road, l.index), 1000 / spacing(l.rate).get());
+                    // No sliding second, both of its ends included, holds more starts than this.
+                    lanes.insert((l.road, l.index), 1000 / spacing(l.rate).get() + 1);
                 }
             }
             let total: i64 = lanes.values().sum();

@@ -236,7 +236,10 @@ mod tests {
     fn m22_an_administrators_word_is_overtaken_by_a_later_event_alone() {
         let said = LimitChange { at: at(50), by: SetBy::Administrator, from: Some(250) };
         let word = |to, when| limit_word(Some(1_000), Some(&said), to, when, at(100));
-        assert_eq!(word(Some(2_000), Some(at(49))), LimitWord::Overtaken);
+        for same_or_earlier in [49, 50] {
+            let said_then = word(Some(2_000), Some(at(same_or_earlier)));
+            assert_eq!(said_then, LimitWord::Overtaken, "{same_or_earlier}");
+        }
         assert!(matches!(word(None, Some(at(51))), LimitWord::New(_)));
         assert!(matches!(word(Some(2_000), None), LimitWord::New(_)), "now is later");
         let ahead =
@@ -251,8 +254,13 @@ mod tests {
     #[test]
     fn m21_a_place_is_taken_for_exactly_24_hours() {
         let then = at(1_000);
-        assert!(is_live(then, then.plus(Millis::new(ROLLING.get() - 1))));
-        assert!(!is_live(then, then.plus(ROLLING)));
+        for (offset, live) in [(-1, true), (0, false), (1, false)] {
+            let now = at(1_000 + 24 * 3_600_000 + offset);
+            assert_eq!(is_live(then, now), live, "{offset}");
+            assert_eq!(then > expired_until(now), live, "{offset}");
+            // What was reserved so long ago is reserved anew, and before that changes nothing.
+            assert_eq!(Place::of("a.1", then).joined("a.1", now, false).is_none(), live);
+        }
         assert_eq!(expired_until(then.plus(ROLLING)), then);
         assert_eq!(next_free_at(then).since(then).get(), 86_402_000);
     }
@@ -275,8 +283,11 @@ mod tests {
         assert_eq!(rest.at(), Some(at(10)), "as if b.1 had never been");
         assert_eq!(rest.left("b.1", at(40)), Leaving::NotHeld);
         assert_eq!(rest.left("a.1", at(40)), Leaving::Free);
-        let later = at(10).plus(ROLLING);
-        assert_eq!(place.left("b.1", later), Leaving::Free, "the other's time has passed");
+        for (offset, held) in [(-1, true), (0, false), (1, false)] {
+            let later = at(10).plus(ROLLING).plus(Millis::new(offset));
+            let left = place.left("b.1", later);
+            assert_eq!(left != Leaving::Free, held, "{offset}: the other's time has passed");
+        }
     }
 
     #[test]
@@ -299,7 +310,9 @@ mod tests {
 
     #[test]
     fn m22_a_lowered_limit_waits_for_more_than_the_oldest() {
-        assert_eq!(frees_at_index(250, 250), 0);
+        for (used, index) in [(249, 0), (250, 0), (251, 1)] {
+            assert_eq!(frees_at_index(used, 250), index, "{used}");
+        }
         assert_eq!(frees_at_index(1000, 250), 750);
         assert_eq!(frees_at_index(10, 250), 0);
     }

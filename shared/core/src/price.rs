@@ -207,9 +207,12 @@ mod tests {
             list.cost(&what).map(|m| m.amount.to_string())
         };
         let ms = crate::time::Millis::new(1);
-        assert_eq!(at(day(10).minus(ms)), None);
-        assert_eq!(at(day(10)).as_deref(), Some("0.01"));
-        assert_eq!(at(day(20).minus(ms)).as_deref(), Some("0.01"));
-        assert_eq!(at(day(20)).as_deref(), Some("0.02"));
+        for (from, before, then) in
+            [(day(10), None, Some("0.01")), (day(20), Some("0.01"), Some("0.02"))]
+        {
+            assert_eq!(at(from.minus(ms)).as_deref(), before);
+            assert_eq!(at(from).as_deref(), then);
+            assert_eq!(at(from.plus(ms)).as_deref(), then);
+        }
     }
 }

@@ -151,10 +151,14 @@ mod tests {
     #[test]
     fn m78_a_word_answers_for_24_hours() {
         let asked = Timestamp::from_millis(10_001);
-        let at = Timestamp::from_millis;
-        assert!(is_in_time(asked, at(10_000)), "the same second, told in whole seconds");
-        assert!(!is_in_time(asked, at(9_000)));
-        assert!(is_in_time(asked, asked.plus(ANSWERED_WITHIN)));
-        assert!(!is_in_time(asked, asked.plus(ANSWERED_WITHIN).plus(Millis::new(1))));
+        let in_time = |ms| is_in_time(asked, Timestamp::from_millis(ms));
+        assert!(in_time(10_000), "the same second, told in whole seconds");
+        for (ms, fits) in [(9_000, false), (9_001, false), (9_002, true), (9_003, true)] {
+            assert_eq!(in_time(ms), fits, "{ms}");
+        }
+        let day = 24 * 3_600_000;
+        for (offset, fits) in [(-1, true), (0, true), (1, false)] {
+            assert_eq!(in_time(10_001 + day + offset), fits, "{offset}");
+        }
     }
 }

@@ -55,6 +55,8 @@ mod tests {
         assert_eq!(of(refused), Wallet::Empty { until: Some(until) });
         assert_eq!(of(until.minus(Millis::new(1))), Wallet::Empty { until: Some(until) });
         assert_eq!(of(until), Wallet::Funded);
+        assert_eq!(of(until.plus(Millis::new(1))), Wallet::Funded);
+        assert_eq!(until.since(refused).get(), 15 * 60 * 1000);
         assert_eq!(Wallet::of(None, None, refused), Wallet::Funded);
     }
 

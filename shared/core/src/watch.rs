@@ -58,7 +58,10 @@ mod tests {
     fn u10_sent_does_not_begin_the_time_anew_and_evidence_ends_it() {
         let patience = Some(Millis::from_seconds(10));
         let sent = facts(&[(1, FactKind::Accepted, 0), (1, FactKind::Sent, 9000)]);
-        assert_eq!(watch(&sent, 1, patience, at(10_000)), Watch::Unconfirmed(at(10_000)));
+        assert_eq!(watch(&sent, 1, patience, at(9_999)), Watch::Until(at(10_000)));
+        for now in [10_000, 10_001] {
+            assert_eq!(watch(&sent, 1, patience, at(now)), Watch::Unconfirmed(at(10_000)), "{now}");
+        }
         for kind in [FactKind::Delivered, FactKind::Read, FactKind::Failed] {
             let known = facts(&[(1, FactKind::Accepted, 0), (1, kind, 9000)]);
             assert_eq!(watch(&known, 1, patience, at(20_000)), Watch::Over, "{kind:?}");
