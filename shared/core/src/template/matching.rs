@@ -427,12 +427,41 @@ mod tests {
         assert_eq!(values(body, "x and x"), pairs(&[("1", "x")]));
         assert_eq!(values(body, "x and y"), None);
         assert_eq!(values(body, "a and a and a and a"), pairs(&[("1", "a and a")]));
-        // Nobody waits for a text that was made to take long.
         let body = "{{1}}{{2}}{{3}}{{1}}";
-        assert_eq!(
-            values(body, &"ab".repeat(2000)),
-            None.or_else(|| values(body, &"ab".repeat(2000)))
-        );
+        assert_eq!(values(body, &"ab".repeat(3)), pairs(&[("1", "ab"), ("2", "a"), ("3", "b")]));
+        // Nobody waits for a text that was made to take long: it is given up.
+        assert_eq!(values(body, &"ab".repeat(2000)), None);
+    }
+
+    #[test]
+    fn m62_a_value_holds_four_spaces_in_a_row_at_most() {
+        for (count, fits) in [(3, true), (4, true), (5, false)] {
+            let text = format!("Hi A{}B", " ".repeat(count));
+            assert_eq!(values("Hi {{1}}", &text).is_some(), fits, "{count}");
+        }
+    }
+
+    #[test]
+    fn m62_a_text_is_looked_up_to_16_kibibytes() {
+        let templates = [approved("hi", "Hi {{1}}")];
+        let max = 16 * 1024;
+        for (length, found) in [(max - 1, true), (max, true), (max + 1, false)] {
+            let text = format!("Hi {}", "a".repeat(length - 3));
+            assert_eq!(find(&text, &templates) != Found::Nothing, found, "{length}");
+        }
+    }
+
+    #[test]
+    fn m62_near_is_what_keeps_60_words_of_a_hundred() {
+        let word = |n: usize| format!("word{n}");
+        let body = (0..100).map(word).collect::<Vec<_>>().join(" ");
+        let templates = [approved("hundred", &body)];
+        for (changed, near) in [(39, true), (40, true), (41, false)] {
+            let given = (0..100).map(|n| if n < changed { format!("other{n}") } else { word(n) });
+            let text = given.collect::<Vec<_>>().join(" ");
+            let found = find(&text, &templates);
+            assert_eq!(matches!(found, Found::Near(_)), near, "{changed}: {found:?}");
+        }
     }
 
     #[test]
