@@ -345,6 +345,14 @@ mod tests {
             assert!(MessageId::parse(text).is_err(), "{text}");
         }
         assert!(AccountId::parse("a/b").is_err());
+        for offset in [-1_isize, 0, 1] {
+            let of = |length: usize| "a".repeat(length.saturating_add_signed(offset));
+            let conversation = ConversationId::parse(&format!("cnv_{}", of(24)));
+            assert_eq!(conversation.is_ok(), offset == 0, "{offset}");
+            assert_eq!(MessageId::parse(&format!("msg_{}", of(48))).is_ok(), offset == 0);
+            assert_eq!(MessageTail::parse(&of(12)).is_ok(), offset == 0);
+            assert_eq!(MediaId::of_upload(&of(31)).is_ok(), offset == 0);
+        }
         for (length, fits) in [(0, false), (1, true), (63, true), (64, true), (65, false)] {
             assert_eq!(AccountId::parse(&"a".repeat(length)).is_ok(), fits, "{length}");
         }

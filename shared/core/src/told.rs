@@ -107,6 +107,11 @@ mod tests {
             assert_eq!(Told::parse(&told.text()), Some(told.clone()), "{word:?} {note:?}");
             assert!(!told.word().contains('#'));
         }
+        for (length, kept) in [(199, 199), (200, 200), (201, 200)] {
+            let text = "a".repeat(length);
+            let told = told(5, 3, &text, &text);
+            assert_eq!((told.word().len(), told.note().map(str::len)), (kept, Some(kept)));
+        }
         assert_eq!(Told::parse("garbage"), None);
     }
 }
