@@ -1,8 +1,9 @@
 //! Every reason for which a reply is blocked is entered and left through the API; history stays
 //! readable; a refused send makes no provider call and one durable event.
 
-use crate::every_provider::every_provider;
-use serde_json::json;
+use crate::every_provider::{every_provider, heavy};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use transom_core::account::Provider;
 use transom_core::time::Millis;
 use transom_testkit::World;
@@ -176,6 +177,43 @@ async fn m50_a_deleted_sender_interrupts_its_conversations(provider: Provider) {
     assert_eq!(world.send("Hi").await.code(), "interrupted");
     assert!(world.put("/v1/senders/support", sender_body(NUMBER)).await.status < 300);
     assert_allowed(&world).await;
+}
+
+every_provider!(m50_every_open_conversation_of_a_deleted_sender_is_told_once);
+async fn m50_every_open_conversation_of_a_deleted_sender_is_told_once(provider: Provider) {
+    let world = World::of(provider).await;
+    let open = heavy(provider, 230, 5);
+    world.writes("+919876600000", NUMBER, "Long ago").await;
+    world.advance(Millis::from_hours(24)).await;
+    for n in 0..open {
+        world.writes(&format!("+9198765{n:05}"), NUMBER, "Hello").await;
+        world.pass(Millis::new(1));
+    }
+    world.settle().await;
+    assert!(world.delete("/v1/senders/support").await.status < 300);
+    world.advance(Millis::from_seconds(120)).await;
+    let told = world.subscriber.of("conversation.interrupted");
+    let of: BTreeSet<&str> =
+        told.iter().filter_map(|t| t.body["data"]["conversation"].as_str()).collect();
+    assert_eq!((told.len(), of.len()), (open, open), "each once, and none that had expired");
+    let one = &told[0].body["data"];
+    assert_eq!(one["sender"], "support");
+    let events = world
+        .get(&format!("/v1/conversations/{}/events", one["conversation"].as_str().unwrap()))
+        .await;
+    let listed = events.body["items"].as_array().unwrap().iter();
+    let ids: Vec<&Value> =
+        listed.filter(|e| e["type"] == "conversation.interrupted").map(|e| &e["id"]).collect();
+    assert_eq!(ids, [told[0].id()], "listed under the id that was told");
+    // Put again and deleted again, it is interrupted again; put again before the sweep, it is not.
+    assert!(world.put("/v1/senders/support", sender_body(NUMBER)).await.status < 300);
+    assert!(world.delete("/v1/senders/support").await.status < 300);
+    assert!(world.put("/v1/senders/support", sender_body(NUMBER)).await.status < 300);
+    world.advance(Millis::from_seconds(120)).await;
+    assert_eq!(world.subscriber.of("conversation.interrupted").len(), open);
+    assert!(world.delete("/v1/senders/support").await.status < 300);
+    world.advance(Millis::from_seconds(120)).await;
+    assert_eq!(world.subscriber.of("conversation.interrupted").len(), 2 * open);
 }
 
 every_provider!(what_changes_between_queueing_and_the_call_is_asked_again);

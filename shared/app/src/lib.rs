@@ -18,6 +18,7 @@ pub mod error;
 pub mod event;
 mod hold;
 mod identity;
+mod interrupt;
 pub mod limit;
 pub mod media;
 mod news;

@@ -81,6 +81,7 @@ impl App {
                 DueKind::Session(id) => format!("s{id}"),
                 DueKind::Media(id) => format!("f{id}"),
                 DueKind::Scope(scope) => format!("l{scope}"),
+                DueKind::Interruption(sender) => format!("i{sender}"),
                 DueKind::Delivery { subscription, event } => format!("d{subscription}#{event}"),
             };
             groups.entry(group).or_default().push(key);
@@ -106,6 +107,7 @@ impl App {
             DueKind::Message(id) => Box::pin(self.visit_message(id, now)).await,
             DueKind::Media(id) => Box::pin(self.visit_media(id, now)).await,
             DueKind::Scope(scope) => Box::pin(self.visit_scope(scope, now)).await,
+            DueKind::Interruption(sender) => Box::pin(self.visit_interruption(sender, now)).await,
             DueKind::Delivery { subscription, event } => {
                 Box::pin(self.visit_delivery(subscription, event, now)).await
             }

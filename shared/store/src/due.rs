@@ -1,11 +1,12 @@
 //! The due index: what needs attention, by shard and time. Keys only, and possibly stale, so
 //! whoever takes a key from it reads the item consistently before deciding.
 
+use crate::interruptions::{self, INTERRUPTED};
 use crate::item::{Expression, Query, n, s, text_of};
 use crate::sessions::{SESSION, partition};
 use crate::waiters::{WAITING_SK, waiting_pk};
 use crate::{Store, StoreError};
-use transom_core::id::{ConversationId, MediaId, MessageId};
+use transom_core::id::{ConversationId, MediaId, MessageId, SenderId};
 use transom_core::time::Timestamp;
 
 /// What kind of item is due.
@@ -19,6 +20,8 @@ pub enum DueKind {
     Media(MediaId),
     /// A scope of the limit for whose places messages wait.
     Scope(String),
+    /// A deleted sender whose conversations are to be told.
+    Interruption(SenderId),
     /// A delivery to a subscriber.
     Delivery {
         /// The subscription.
@@ -49,6 +52,9 @@ fn kind_of(pk: &str, sk: &str) -> Option<DueKind> {
     }
     if let Some(scope) = pk.strip_prefix("W#") {
         return Some(DueKind::Scope(scope.to_owned()));
+    }
+    if let Some(sender) = pk.strip_prefix("S#") {
+        return SenderId::parse(sender).ok().map(DueKind::Interruption);
     }
     let conversation = ConversationId::parse(&format!("cnv_{}", pk.strip_prefix("C#")?)).ok()?;
     if sk == SESSION {
@@ -117,6 +123,9 @@ impl Store {
             DueKind::Message(id) => (partition(&id.conversation()), format!("M#{}", id.sortable())),
             DueKind::Media(id) => crate::media::key(id),
             DueKind::Scope(scope) => (waiting_pk(scope), WAITING_SK.to_owned()),
+            DueKind::Interruption(sender) => {
+                (interruptions::partition(sender), INTERRUPTED.to_owned())
+            }
             DueKind::Delivery { subscription, event } => {
                 (format!("V#{subscription}"), event.clone())
             }

@@ -611,6 +611,16 @@ pub(super) fn sweep() -> Vec<Case> {
         }
         .boxed()
     }));
+    cases.push(of(twilio, "a sender that was deleted", "conversation.interrupted", |world| {
+        async {
+            world.customer_writes("Hello").await;
+            world.settle().await;
+            assert!(world.delete("/v1/senders/support").await.status < 300);
+            seconds(world, 60);
+            Act::Sweep
+        }
+        .boxed()
+    }));
     cases.push(of(twilio, "a window that closes", "window.expired", |world| {
         async {
             world.customer_writes("Hello").await;

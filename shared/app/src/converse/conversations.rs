@@ -232,7 +232,7 @@ impl App {
     }
 
     /// Reads conversations, in the order of `ids`.
-    pub(super) async fn sessions_of(
+    pub(crate) async fn sessions_of(
         &self,
         ids: Vec<ConversationId>,
     ) -> Result<Vec<Option<Session>>, AppError> {

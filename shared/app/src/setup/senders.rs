@@ -318,7 +318,8 @@ impl App {
         Ok(List::whole(views))
     }
 
-    /// Deletes a sender: its conversations are interrupted until it is put again (M50).
+    /// Deletes a sender: its conversations are interrupted until it is put again, and those that
+    /// are open are told so (M50).
     ///
     /// # Errors
     /// `not_found`, or when it could not be stored.
@@ -327,6 +328,7 @@ impl App {
         let known = record.clone();
         record.sender.deleted_at = Some(now);
         record.updated_at = now;
+        self.note_interruption(&record.sender.id, now).await?;
         // Only while the number is still its own.
         if self.store.put_sender(&record, Some(&record.sender.id)).await? == Updated::Changed {
             return Err(contended("sender"));
