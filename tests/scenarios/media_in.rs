@@ -8,7 +8,8 @@ use transom_core::id::MediaId;
 use transom_core::time::Millis;
 use transom_testkit::world::{CUSTOMER, NUMBER};
 use transom_testkit::{
-    Answer, FileFault, FileHost, PhoneContent, PhoneMedia, PhoneMessage, ServedFile, World,
+    Answer, FileFault, FileHost, GupshupShape, PhoneContent, PhoneMedia, PhoneMessage, ServedFile,
+    World,
 };
 
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0\x10JFIF\0 a leaf";
@@ -16,6 +17,9 @@ const MP4: &[u8] = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom a clip";
 const OGG: &[u8] = b"OggS\0\x02 a voice";
 const PDF: &[u8] = b"%PDF-1.4 a bill";
 const WEBP: &[u8] = b"RIFF\x20\0\0\0WEBPVP8 a sticker";
+const CARD: &[u8] =
+    b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ravi Rao\r\nTEL;TYPE=CELL:+919800000000\r\nEND:VCARD\r\n";
+
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let letter = |n: u32| char::from(LETTERS[(n & 63) as usize]);
@@ -42,6 +46,40 @@ fn image() -> PhoneMessage {
     message(PhoneContent::Image(PhoneMedia { caption: "leaf".to_owned(), ..media(JPEG) }))
 }
 
+/// A file of one kind, as the customer sends it and as it is kept.
+struct Sample {
+    shape: GupshupShape,
+    content: PhoneContent,
+    kind: &'static str,
+    content_type: &'static str,
+    bytes: &'static [u8],
+}
+
+/// A file of every kind that comes as one at this provider, in every shape that its webhooks have.
+fn every_file(world: &World) -> Vec<Sample> {
+    let facts = world.facts();
+    let mut kinds = vec![
+        (PhoneContent::Image(media(JPEG)), "image", "image/jpeg", JPEG),
+        (PhoneContent::Video(media(MP4)), "video", "video/mp4", MP4),
+        (PhoneContent::Audio(media(OGG)), "audio", "audio/ogg", OGG),
+        (PhoneContent::Document(media(PDF)), "document", "application/pdf", PDF),
+        (PhoneContent::Sticker(media(WEBP)), "sticker", "image/webp", WEBP),
+    ];
+    if facts.cards_are_files {
+        kinds.push((PhoneContent::Contact(media(CARD)), "contacts", "text/vcard", CARD));
+    }
+    let samples = facts.file_shapes.iter().flat_map(|shape| {
+        kinds.iter().cloned().map(|(content, kind, content_type, bytes)| Sample {
+            shape: *shape,
+            content,
+            kind,
+            content_type,
+            bytes,
+        })
+    });
+    samples.collect()
+}
+
 /// The customer sends a message; answers its provider's id.
 async fn sends(world: &World, message: PhoneMessage) -> String {
     let answer = world.sandbox().phone_send(message).await.unwrap();
@@ -56,9 +94,15 @@ async fn newest(world: &World) -> Value {
     world.messages(&conversation).await.remove(0)
 }
 
+/// What a message says of its file: beside its content, or, of contact cards, in it.
+fn file_of(message: &Value) -> &Value {
+    let content = &message["content"];
+    content.get("file").unwrap_or(content)
+}
+
 /// The media item of the newest message.
 async fn item(world: &World) -> Value {
-    let id = newest(world).await["content"]["media"].as_str().unwrap().to_owned();
+    let id = file_of(&newest(world).await)["media"].as_str().unwrap().to_owned();
     shown(world, &id).await
 }
 
@@ -99,19 +143,15 @@ async fn m30_m42_f7_every_file_is_fetched_stored_and_served_by_a_link_that_ends(
     provider: Provider,
 ) {
     let world = World::of(provider).await;
-    let kinds = [
-        (PhoneContent::Image(media(JPEG)), "image", "image/jpeg", JPEG),
-        (PhoneContent::Video(media(MP4)), "video", "video/mp4", MP4),
-        (PhoneContent::Audio(media(OGG)), "audio", "audio/ogg", OGG),
-        (PhoneContent::Document(media(PDF)), "document", "application/pdf", PDF),
-        (PhoneContent::Sticker(media(WEBP)), "sticker", "image/webp", WEBP),
-    ];
-    for (content, kind, content_type, bytes) in kinds {
+    let samples = every_file(&world);
+    let count = samples.len();
+    for Sample { shape, content, kind, content_type, bytes } in samples {
+        world.sandbox().set_gupshup_shape(shape);
         sends(&world, message(content)).await;
         let message = newest(&world).await;
         assert_eq!(message["content"]["type"], kind, "{message}");
         for inner in ["url", "provider_media_id", "kept_until"] {
-            assert_eq!(message["content"][inner], Value::Null, "{kind}: {message}");
+            assert_eq!(file_of(&message)[inner], Value::Null, "{kind}: {message}");
         }
         let item = item(&world).await;
         assert_eq!(item["message"], message["id"], "{kind}");
@@ -122,7 +162,7 @@ async fn m30_m42_f7_every_file_is_fetched_stored_and_served_by_a_link_that_ends(
         assert_eq!(data["message"], message["id"], "{kind}");
         world.pass(Millis::from_seconds(1));
     }
-    assert_eq!(world.subscriber.of("media.stored").len(), 5);
+    assert_eq!(world.subscriber.of("media.stored").len(), count);
     assert_eq!(world.subscriber.of("media.failed").len(), 0);
 
     let item = item(&world).await;
@@ -146,26 +186,33 @@ async fn f7_a_file_is_had_after_the_first_try_failed_and_the_webhook_came_again(
     provider: Provider,
 ) {
     let world = World::of(provider).await;
-    fail(&world, 1, &FileFault::Status(404));
-    let sid = sends(&world, image()).await;
-    let missed = item(&world).await;
-    assert_eq!((&missed["state"], &missed["tries"]), (&json!("pending"), &json!(1)), "{missed}");
-    assert!(missed["error"].as_str().unwrap().contains("404"), "{missed}");
-    assert_eq!((&missed["url"], &missed["url_expires_at"]), (&Value::Null, &Value::Null));
-    assert_eq!(newest(&world).await["content"]["caption"], "leaf", "the message is shown");
+    for (n, sample) in (1..).zip(every_file(&world)) {
+        let Sample { shape, content, kind, content_type, bytes } = sample;
+        world.sandbox().set_gupshup_shape(shape);
+        let read = world.sandbox().files_read();
+        fail(&world, 1, &FileFault::Status(404));
+        let sid = sends(&world, message(content)).await;
+        let missed = item(&world).await;
+        let stands = (&missed["state"], &missed["tries"]);
+        assert_eq!(stands, (&json!("pending"), &json!(1)), "{kind}: {missed}");
+        assert!(missed["error"].as_str().unwrap().contains("404"), "{missed}");
+        assert_eq!((&missed["url"], &missed["url_expires_at"]), (&Value::Null, &Value::Null));
+        assert_eq!(newest(&world).await["content"]["type"], kind, "the message is shown");
 
-    assert_eq!(world.sandbox().phone_resend(&sid).await.unwrap().status, 200);
-    world.settle().await;
-    check_served(&world, &item(&world).await, "image/jpeg", JPEG).await;
-    assert_eq!(world.sandbox().files_read(), 2);
-    let conversation = world.conversation().await["id"].as_str().unwrap().to_owned();
-    assert_eq!(world.messages(&conversation).await.len(), 1);
+        assert_eq!(world.sandbox().phone_resend(&sid).await.unwrap().status, 200);
+        world.settle().await;
+        check_served(&world, &item(&world).await, content_type, bytes).await;
+        assert_eq!(world.sandbox().files_read(), read + 2, "{kind}");
+        let conversation = world.conversation().await["id"].as_str().unwrap().to_owned();
+        assert_eq!(world.messages(&conversation).await.len(), n, "{kind}");
 
-    // Once more: nothing is left to mend.
-    assert_eq!(world.sandbox().phone_resend(&sid).await.unwrap().status, 200);
-    world.settle().await;
-    assert_eq!(world.sandbox().files_read(), 2);
-    assert_eq!(world.subscriber.of("media.stored").len(), 1);
+        // Once more: nothing is left to mend.
+        assert_eq!(world.sandbox().phone_resend(&sid).await.unwrap().status, 200);
+        world.settle().await;
+        assert_eq!(world.sandbox().files_read(), read + 2, "{kind}");
+        assert_eq!(world.subscriber.of("media.stored").len(), n, "{kind}");
+        world.pass(Millis::from_seconds(1));
+    }
     assert_eq!(world.subscriber.of("media.failed").len(), 0);
 }
 
@@ -341,9 +388,8 @@ async fn m30_contacts_without_a_file_are_shown_as_they_came() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn m30_a_contact_card_that_came_as_a_file_is_shown_when_it_is_here() {
     let world = World::start().await;
-    let card = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ravi Rao\r\nTEL;TYPE=CELL:+919800000000\r\nEND:VCARD\r\n";
     fail(&world, 1, &FileFault::Status(500));
-    sends(&world, message(PhoneContent::Contact(media(card)))).await;
+    sends(&world, message(PhoneContent::Contact(media(CARD)))).await;
     let early = newest(&world).await["content"].clone();
     assert_eq!((&early["type"], &early["contacts"]), (&json!("contacts"), &json!([])), "{early}");
     world.advance(Millis::from_seconds(60)).await;

@@ -1,7 +1,7 @@
 //! What differs between the providers, in one table: scenarios ask it and name no provider. The
 //! facts are those of the providers' own documents (`docs/providers/`).
 
-use crate::Fault;
+use crate::{Fault, GupshupShape};
 use transom_core::account::Provider;
 
 /// What a scenario has to know of the provider of its World.
@@ -36,7 +36,14 @@ pub struct Facts {
     pub user_is_spared: Option<u32>,
     /// The most that one number may hand over in a second (M24).
     pub rate_per_second: u32,
+    /// The shapes in which the webhook of a customer's file comes.
+    pub file_shapes: &'static [GupshupShape],
+    /// Whether contact cards go and come as files: Twilio has no fields for them.
+    pub cards_are_files: bool,
 }
+
+/// Elsewhere there is one shape, whatever is set at the pretend Gupshup.
+const ONE_SHAPE: &[GupshupShape] = &[GupshupShape::V2];
 
 /// The table.
 #[must_use]
@@ -56,6 +63,8 @@ pub const fn facts(provider: Provider) -> Facts {
             webhook_answer: "<Response/>",
             user_is_spared: None,
             rate_per_second: 80,
+            file_shapes: ONE_SHAPE,
+            cards_are_files: true,
         },
         Provider::Meta => Facts {
             window_basis: "user_time",
@@ -71,6 +80,8 @@ pub const fn facts(provider: Provider) -> Facts {
             webhook_answer: "",
             user_is_spared: Some(131_056),
             rate_per_second: 80,
+            file_shapes: ONE_SHAPE,
+            cards_are_files: false,
         },
         Provider::Gupshup => Facts {
             window_basis: "receipt",
@@ -86,6 +97,8 @@ pub const fn facts(provider: Provider) -> Facts {
             webhook_answer: "",
             user_is_spared: None,
             rate_per_second: 20,
+            file_shapes: &[GupshupShape::V2, GupshupShape::V3],
+            cards_are_files: false,
         },
     }
 }

@@ -19,7 +19,8 @@ pub use files::{FileHost, ServedFile};
 pub use record::{PART_OF_A_RUN, recorded_actions};
 pub use subscriber::{Heard, Reception, Subscriber};
 pub use transom_local::sandbox::{
-    AutoStatus, Fault, FileFault, PhoneContent, PhoneMedia, PhoneMessage, sign_twilio as sign,
+    AutoStatus, Fault, FileFault, GupshupShape, PhoneContent, PhoneMedia, PhoneMessage,
+    sign_twilio as sign,
 };
 pub use transom_local::transport::WireFault;
 pub use upstream::{Call, Upstream};
