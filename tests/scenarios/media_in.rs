@@ -3,13 +3,14 @@
 
 use crate::every_provider::every_provider;
 use serde_json::{Value, json};
+use std::time::Duration;
 use transom_core::account::Provider;
 use transom_core::id::MediaId;
 use transom_core::time::Millis;
 use transom_testkit::world::{CUSTOMER, NUMBER};
 use transom_testkit::{
     Answer, FileFault, FileHost, GupshupShape, PhoneContent, PhoneMedia, PhoneMessage, ServedFile,
-    World,
+    World, WorldPlan,
 };
 
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0\x10JFIF\0 a leaf";
@@ -214,6 +215,53 @@ async fn f7_a_file_is_had_after_the_first_try_failed_and_the_webhook_came_again(
         world.pass(Millis::from_seconds(1));
     }
     assert_eq!(world.subscriber.of("media.failed").len(), 0);
+}
+
+/// How long these Worlds wait for a server of files to begin its answer.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+async fn impatient(provider: Provider) -> World {
+    let files_begin_within = Some(PATIENCE);
+    let provider = Some(provider);
+    World::with(WorldPlan { provider, files_begin_within, ..WorldPlan::default() }).await
+}
+
+/// The file is here in the end: on a slow machine a sound server may be given up as well.
+async fn had_at_last(world: &World) -> Value {
+    for _ in 0..20 {
+        let item = item(world).await;
+        if item["state"] == "stored" {
+            return item;
+        }
+        world.advance(Millis::from_seconds(3600)).await;
+    }
+    panic!("the file never came: {}", item(world).await);
+}
+
+every_provider!(f7_a_server_that_hangs_is_given_up_and_its_file_is_had_later);
+async fn f7_a_server_that_hangs_is_given_up_and_its_file_is_had_later(provider: Provider) {
+    let world = impatient(provider).await;
+    fail(&world, 1, &FileFault::Hang);
+    let sid = sends(&world, image()).await;
+    let missed = item(&world).await;
+    assert_eq!((&missed["state"], &missed["tries"]), (&json!("pending"), &json!(1)), "{missed}");
+    assert!(missed["error"].as_str().unwrap().contains("in time"), "{missed}");
+    assert!(missed["next_try_at"].is_string(), "{missed}");
+    assert_eq!(newest(&world).await["content"]["caption"], "leaf", "the message is shown");
+    assert_eq!(world.sandbox().phone_resend(&sid).await.unwrap().status, 200);
+    world.settle().await;
+    check_served(&world, &had_at_last(&world).await, "image/jpeg", JPEG).await;
+}
+
+every_provider!(f7_a_file_whose_bytes_take_long_is_not_cut_off);
+async fn f7_a_file_whose_bytes_take_long_is_not_cut_off(provider: Provider) {
+    let world = impatient(provider).await;
+    fail(&world, 1, &FileFault::Late(PATIENCE * 2));
+    sends(&world, image()).await;
+    let first = item(&world).await;
+    let given_up = first["error"].as_str().is_some_and(|why| why.contains("in time"));
+    assert!(first["state"] == "stored" || given_up, "{first}");
+    check_served(&world, &had_at_last(&world).await, "image/jpeg", JPEG).await;
 }
 
 every_provider!(f7_a_file_is_tried_again_by_itself_and_a_failure_is_told_once);

@@ -44,6 +44,8 @@ pub struct Plan {
     /// Whether functions are held to their policies (always, but for the test that shows what
     /// happens otherwise).
     pub hold_to_policies: bool,
+    /// How long a server of files may take to begin its answer, when not as long as in the cloud.
+    pub files_begin_within: Option<Duration>,
 }
 
 /// The whole system in one process.
@@ -105,7 +107,10 @@ impl House {
             entropy: transom_boot::clients::system_entropy(),
             log: ActionLog::default(),
             faults: FaultSlot::default(),
-            web: WebClients::new(true)?,
+            web: match plan.files_begin_within {
+                None => WebClients::new(true)?,
+                Some(patience) => WebClients::new(true)?.with_files_begun_within(patience),
+            },
         };
         let mut apps = BTreeMap::new();
         let mut routers = BTreeMap::new();

@@ -82,6 +82,7 @@ async fn run(options: Options) -> Result<()> {
         admin_key_sha256: secret::sha256_hex(&key),
         binaries: None,
         hold_to_policies: true,
+        files_begin_within: None,
     })
     .await?;
     house.start_pumps();

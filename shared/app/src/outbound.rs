@@ -13,6 +13,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long an address of a file may take to tell what it holds.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// How long a server of files may take to begin its answer, its redirects each. Its bytes have longer.
+const FILE_BEGINS_WITHIN: Duration = Duration::from_secs(10);
 /// The longest URL that is kept.
 const URL_CHARS_MAX: usize = 2048;
 
@@ -162,6 +164,7 @@ impl FileHead {
 pub struct OutboundClient {
     client: reqwest::Client,
     local: bool,
+    file_begins_within: Duration,
 }
 
 impl OutboundClient {
@@ -178,7 +181,13 @@ impl OutboundClient {
             .https_only(!local)
             .dns_resolver(Arc::new(PublicOnly { local }))
             .build()?;
-        Ok(Self { client, local })
+        Ok(Self { client, local, file_begins_within: FILE_BEGINS_WITHIN })
+    }
+
+    /// The same, which waits so long for a server of files to begin its answer.
+    #[must_use]
+    pub fn with_files_begun_within(self, file_begins_within: Duration) -> Self {
+        Self { file_begins_within, ..self }
     }
 
     /// Posts a JSON body. The answer's body is not read.
@@ -207,7 +216,8 @@ impl OutboundClient {
     }
 
     /// Asks for what an address holds, and follows at most [`HOPS_MAX`] redirects. The headers are
-    /// for the address's own origin: a redirect to another leaves them behind.
+    /// for the address's own origin: a redirect to another leaves them behind. The answer's last byte
+    /// is there `within` this time, or breaks off.
     ///
     /// # Errors
     /// Why there is no answer, in a few words that name no address.
@@ -221,13 +231,14 @@ impl OutboundClient {
         let mut at = first.clone();
         for _ in 0..=HOPS_MAX {
             check_url(at.as_str(), self.local).map_err(NotFollowed::Forbidden)?;
-            let mut request = self.client.get(at.clone()).timeout(within);
+            let mut request = self.client.get(at.clone());
             if at.origin() == first.origin() {
                 for (name, value) in headers {
                     request = request.header(*name, value);
                 }
             }
-            let response = self.ask(request).await.map_err(NotFollowed::Unanswered)?;
+            let asked = self.ask(request, self.file_begins_within, within).await;
+            let response = asked.map_err(NotFollowed::Unanswered)?;
             if !response.status().is_redirection() {
                 return Ok(response);
             }
@@ -247,9 +258,10 @@ impl OutboundClient {
     /// Why it cannot be had, in a few words.
     pub async fn head(&self, url: &str) -> Result<FileHead, String> {
         check_url(url, self.local)?;
-        let response = self.ask(self.client.head(url)).await?;
+        let ask = |request| self.ask(request, HEAD_WITHIN, HEAD_WITHIN);
+        let response = ask(self.client.head(url)).await?;
         let response = match response.status().as_u16() {
-            403 | 405 | 501 => self.ask(self.client.get(url).header("range", "bytes=0-0")).await?,
+            403 | 405 | 501 => ask(self.client.get(url).header("range", "bytes=0-0")).await?,
             _ => response,
         };
         let status = response.status();
@@ -266,10 +278,18 @@ impl OutboundClient {
         Ok(FileHead::of(&response))
     }
 
-    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, String> {
-        request.timeout(HEAD_WITHIN).send().await.map_err(|error| {
+    /// The answer must begin, and its last byte be there, within these times.
+    async fn ask(
+        &self,
+        request: reqwest::RequestBuilder,
+        begun: Duration,
+        ended: Duration,
+    ) -> Result<reqwest::Response, String> {
+        const LATE: &str = "its address does not answer in time";
+        let sent = tokio::time::timeout(begun, request.timeout(ended).send());
+        sent.await.map_err(|_| LATE.to_owned())?.map_err(|error| {
             let why = if error.is_timeout() {
-                "its address does not answer in time"
+                LATE
             } else if error.is_connect() {
                 "its address is not reached, or leads to a private address"
             } else {

@@ -76,6 +76,13 @@ impl WebClients {
             objects: transom_app::objects::client(local)?,
         })
     }
+
+    /// The same, which wait so long for a server of files to begin its answer.
+    #[must_use]
+    pub fn with_files_begun_within(self, patience: Duration) -> Self {
+        let outbound = self.outbound.with_files_begun_within(patience);
+        Self { outbound, ..self }
+    }
 }
 
 /// A function could not be built.

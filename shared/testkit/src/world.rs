@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use transom_app::Clock;
 use transom_core::account::Provider;
 use transom_core::time::{Millis, Timestamp};
@@ -34,6 +35,9 @@ pub struct WorldPlan {
     pub by_hand: bool,
     /// The template's parameters, where they differ from their defaults.
     pub due_shards: Option<u32>,
+    /// How long a server of files may take to begin its answer: a test that lets one hang does not
+    /// wait as long as the cloud does.
+    pub files_begin_within: Option<Duration>,
 }
 
 /// An answer of the API.
@@ -154,6 +158,7 @@ impl World {
             admin_key_sha256: secret::sha256_hex(&key),
             binaries: plan.binaries.clone(),
             hold_to_policies: true,
+            files_begin_within: plan.files_begin_within,
         })
         .await?;
         if !plan.by_hand {

@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
 use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
 /// What goes wrong with one reading of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum FileFault {
     Promised(u64),
     /// A redirect to here.
     RedirectTo(String),
+    /// The answer begins at once, and its bytes come after this long.
+    Late(Duration),
     /// No answer ever comes.
     Hang,
 }
@@ -80,6 +83,17 @@ impl Sandbox {
             }
             Some(FileFault::RedirectTo(url)) => {
                 (StatusCode::FOUND, [(LOCATION, url)]).into_response()
+            }
+            Some(FileFault::Late(by)) => {
+                let size = bytes.len();
+                let late = futures::stream::once(async move {
+                    tokio::time::sleep(by).await;
+                    Ok::<_, io::Error>(bytes)
+                });
+                let told = [(CONTENT_TYPE, content_type)];
+                let mut response = (told, Body::from_stream(late)).into_response();
+                response.headers_mut().insert(CONTENT_LENGTH, size.into());
+                response
             }
             Some(FileFault::Hang) => futures::future::pending().await,
         }
