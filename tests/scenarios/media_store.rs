@@ -5,9 +5,10 @@ use crate::every_provider::every_provider;
 use serde_json::{Value, json};
 use transom_core::account::Provider;
 use transom_core::time::{Millis, Timestamp};
-use transom_testkit::world::{BEGINNING, CUSTOMER, NUMBER, template_body};
+use transom_testkit::world::{BEGINNING, CUSTOMER, NUMBER, account_body, template_body};
 use transom_testkit::{
-    Answer, FileFault, FileHost, PhoneContent, PhoneMedia, PhoneMessage, ServedFile, World,
+    Answer, FileFault, FileHost, PhoneContent, PhoneMedia, PhoneMessage, Script, ServedFile,
+    WireFault, World,
 };
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR a picture";
@@ -141,6 +142,130 @@ async fn m41_what_a_customer_sent_can_be_sent_on_once_it_is_here() {
     world.advance(Millis::from_seconds(60)).await;
     assert_eq!(send(&world, json!({ "type": "image", "media": id })).await.status, 202);
     assert_eq!(open(&world, &link(&world)).await.status, 200);
+}
+
+/// The card that is sent, and the file that it becomes.
+fn card() -> (Value, &'static str) {
+    let contact =
+        json!({ "name": "Rao; Ravi", "phones": ["+919800000000"], "emails": ["r@example.com"] });
+    let file = "BEGIN:VCARD\r\nVERSION:3.0\r\nN:;Rao\\; Ravi;;;\r\nFN:Rao\\; Ravi\r\n\
+                TEL;TYPE=CELL:+919800000000\r\nEMAIL;TYPE=INTERNET:r@example.com\r\nEND:VCARD\r\n";
+    (json!({ "type": "contacts", "contacts": [contact] }), file)
+}
+
+/// A World whose account sends contact cards, as a file.
+async fn world_with_cards() -> World {
+    let world = World::start().await;
+    assert!(world.facts().cards_are_files);
+    let profile = json!({ "sends": ["text", "contacts"] });
+    let mut account = account_body(world.provider);
+    account["profile"] = profile;
+    let put = world.put("/v1/accounts/tw", account).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    world.customer_writes("Hello").await;
+    world
+}
+
+/// The object of a message's own file.
+fn own_key(message: &str) -> String {
+    format!("messages/{}/{}", &message[4..28], &message[28..])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m31_m41_a_contact_card_goes_as_a_link_to_a_file_where_the_provider_takes_files_alone() {
+    let world = world_with_cards().await;
+    let (content, file) = card();
+    let answer = send(&world, content.clone()).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let id = answer.text("id");
+    let message = world.message(&id).await;
+    assert_eq!(message["status"], "delivered", "{message}");
+    assert_eq!(message["content"], content, "callers read what they sent");
+    let url = link(&world);
+    let read = open(&world, &url).await;
+    assert_eq!((read.status, read.content_type.as_str()), (200, "text/vcard"));
+    assert_eq!(read.body, json!(file));
+    assert_eq!(world.house.objects().keys(), [own_key(&id)]);
+    let as_item = format!("/v1/media/med_{}0", &id[4..]);
+    assert_eq!(world.get(&as_item).await.code(), "not_found", "it is the provider's business");
+    let end = BEGINNING + 4 * 3_600_000;
+    for (at, status) in [(end - 1, 200), (end, 403), (end + 1, 403)] {
+        world.house.clock().advance_to(Timestamp::from_millis(at));
+        assert_eq!(open(&world, &url).await.status, status, "{}", at - end);
+    }
+
+    // One file is one card there.
+    let two = json!([content["contacts"][0], content["contacts"][0]]);
+    let refused = send(&world, json!({ "type": "contacts", "contacts": two })).await;
+    assert_eq!((refused.status, refused.code()), (422, "content_unsupported"), "{}", refused.body);
+    assert!(refused.text("detail").contains("at most 1"), "{}", refused.body);
+    assert_eq!(world.house.objects().keys().len(), 1, "nothing is made of what is refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m31_a_contact_card_that_is_tried_again_is_the_same_file_and_goes_once() {
+    let world = world_with_cards().await;
+    let (content, file) = card();
+    let mut keys = Vec::new();
+    let mut check = async |id: &str| {
+        assert_eq!(world.message(id).await["status"], "delivered");
+        let read = open(&world, &link(&world)).await;
+        assert_eq!((read.status, &read.body), (200, &json!(file)));
+        keys.push(own_key(id));
+        assert_eq!(world.house.objects().keys(), keys, "one file for each message");
+        assert_eq!(world.sandbox().outbox().len(), keys.len(), "each goes once");
+        world.pass(Millis::from_seconds(1));
+    };
+
+    // Object storage that is ill costs time and no message: nothing is called before its file is
+    // there, and every try writes the same one.
+    for (fault, times) in
+        [(WireFault::Throttle, 1), (WireFault::LoseAnswer, 1), (WireFault::Throttle, 50)]
+    {
+        world.inject(Script::new().on("Sender", "PutObject", 0, times, fault));
+        let id = send(&world, content.clone()).await.text("id");
+        world.house.faults().set(None);
+        world.advance(Millis::from_seconds(900)).await;
+        check(&id).await;
+    }
+
+    // The provider asks for patience.
+    world.sandbox().fail_next(world.facts().throttles(60));
+    let id = send(&world, content.clone()).await.text("id");
+    world.advance(Millis::from_seconds(60)).await;
+    check(&id).await;
+
+    // It refuses, and a person tries again.
+    world.sandbox().fail_next(world.facts().refuses());
+    let id = send(&world, content).await.text("id");
+    assert_eq!(world.message(&id).await["status"], "failed");
+    let again = world.post(&format!("/v1/messages/{id}/retry"), json!({})).await;
+    assert_eq!(again.status, 202, "{}", again.body);
+    world.settle().await;
+    check(&id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m31_a_contact_card_that_waits_for_its_file_keeps_its_place_and_holds_up_nobody_else() {
+    const OTHER: &str = "+919876543211";
+    let world = world_with_cards().await;
+    world.writes(OTHER, NUMBER, "Hello").await;
+    world.inject(Script::new().on("Sender", "PutObject", 0, 50, WireFault::Throttle));
+    let card = send(&world, card().0).await.text("id");
+    let behind = send(&world, json!({ "type": "text", "text": "That is he." })).await.text("id");
+    let beside = world.send_to(OTHER, "On its way.").await.text("id");
+    world.settle().await;
+    assert_eq!(world.message(&beside).await["status"], "delivered");
+    for waits in [&card, &behind] {
+        assert_eq!(world.message(waits).await["status"], "deferred", "{waits}");
+    }
+    world.house.faults().set(None);
+    world.advance(Millis::from_seconds(300)).await;
+    let went: Vec<String> = world.sandbox().outbox().iter().map(|e| e.body.clone()).collect();
+    assert_eq!(went, ["On its way.", "", "That is he."]);
+    for waited in [&card, &behind] {
+        assert_eq!(world.message(waited).await["status"], "delivered", "{waited}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

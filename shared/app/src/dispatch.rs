@@ -222,7 +222,17 @@ impl App {
         };
         let reference = Reference { message: id.clone(), attempt: message.attempt };
         let answered = self.context_of(&context, &message).await?;
-        let link = self.link_for_provider(&content, now).await?;
+        let provider = context.account.account.provider;
+        let link = match self.link_for_provider(provider, id, &content, now).await {
+            Ok(link) => link,
+            Err(error @ AppError::Objects { .. }) => {
+                // Given back, it would hold up its whole lane for as long as storage is ill.
+                tracing::warn!(outcome = "put_off", message = %id, error = %crate::error::chain(&error), "its file has no link yet");
+                let until = now.plus(backoff(message.enqueue));
+                return self.hold_and_put_off(&message, Phase::Queued, until).await;
+            }
+            Err(error) => return Err(error),
+        };
         let sending = Sending { content: &content, link, reference: &reference, answered };
         let request = match self.render(&context, &user, &sending) {
             Ok(request) => request,
@@ -472,7 +482,7 @@ impl App {
                 let wait = after.unwrap_or_else(|| backoff(message.enqueue));
                 let until = self.clock.now().plus(wait);
                 tracing::warn!(outcome = "throttled", message = ?message.id.as_ref().map(ToString::to_string), code, "put off");
-                self.insist(|| self.hold_and_put_off(message, until)).await
+                self.insist(|| self.hold_and_put_off(message, Phase::Sending, until)).await
             }
         }
     }
@@ -526,12 +536,17 @@ impl App {
     }
 
     /// First the hold, so that no later message slips through between the two writes.
-    async fn hold_and_put_off(&self, message: &Message, until: Timestamp) -> Result<(), AppError> {
+    async fn hold_and_put_off(
+        &self,
+        message: &Message,
+        from: Phase,
+        until: Timestamp,
+    ) -> Result<(), AppError> {
         if let Some(id) = &message.id {
             let (conversation, _) = self.follow_conversation(&id.conversation()).await?;
             self.store.hold_back(&conversation, until).await?;
         }
-        self.put_off(message, Phase::Sending, until).await
+        self.put_off(message, from, until).await
     }
 
     /// A call whose answer nobody recorded: never repeated, always visible.

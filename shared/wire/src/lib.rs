@@ -26,7 +26,7 @@ pub use templates::{
     list_templates, read_submission, read_template_owner, read_templates, submit_template,
     template_name, template_owner,
 };
-pub use vcard::{read_vcard, vcard};
+pub use vcard::read_vcard;
 
 pub use credentials::{Unfit, read_credentials};
 pub use file::{
@@ -320,6 +320,17 @@ pub struct Outbound<'a> {
     pub status_url: &'a str,
 }
 
+/// A file that a content is made into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeFile {
+    /// Its type.
+    pub content_type: &'static str,
+    /// The name that it is saved under.
+    pub filename: &'static str,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// A request to a provider, ready to be written.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProviderRequest {
@@ -499,6 +510,17 @@ pub fn render(
             gupshup::render(app_name, api_key, base_url, outbound)
         }
         Credentials::Meta { access_token, .. } => meta::render(access_token, base_url, outbound),
+    }
+}
+
+/// The file that stands for a content at a provider which has no fields for it; `None` where the
+/// provider takes the content as it is. It is served at [`Outbound::link`]. The same content makes
+/// the same bytes, so that it may be made again for a retry.
+#[must_use]
+pub fn made_file(provider: Provider, content: &Content) -> Option<MadeFile> {
+    match provider {
+        Provider::Twilio => twilio::made_file(content),
+        Provider::Gupshup | Provider::Meta => None,
     }
 }
 

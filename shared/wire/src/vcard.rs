@@ -5,9 +5,9 @@ use transom_core::content::ContactCard;
 /// The longest line, in bytes, before it is folded.
 const LINE_BYTES_MAX: usize = 75;
 
-/// The cards as one vCard 3.0 file.
+/// The cards as one vCard 3.0 file. The same cards make the same bytes.
 #[must_use]
-pub fn vcard(cards: &[ContactCard]) -> String {
+pub(crate) fn vcard(cards: &[ContactCard]) -> String {
     let mut file = String::new();
     for card in cards {
         let name = escaped(&card.name);

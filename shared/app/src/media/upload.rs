@@ -1,17 +1,21 @@
 //! A caller stores a file: its bytes at once, or an address that it is copied from. WhatsApp takes
-//! addresses alone (M41), so what is sent later is a link of ours that ends.
+//! addresses alone (M41), so what is sent later is a link of ours that ends; so is what a message's
+//! content is made into where its provider has no fields for it.
 
 use super::MediaView;
 use crate::objects::{Kept, key_of};
 use crate::outbound::{FileHead, check_url};
 use crate::{App, AppError, Problem};
 use bytes::Bytes;
+use std::time::Duration;
+use transom_core::account::Provider;
 use transom_core::code::Code;
 use transom_core::content::Content;
 use transom_core::fetch::{FETCH_PATIENCE, MediaState, is_animated_webp, kept_type};
-use transom_core::id::MediaId;
+use transom_core::id::{MediaId, MessageId};
 use transom_core::time::{Millis, Timestamp};
 use transom_store::{MediaPut, MediaRecord, StoreError};
+use transom_wire::MadeFile;
 
 /// Characters of chance in the id of an upload.
 const CHANCE_CHARS: usize = 31;
@@ -20,6 +24,10 @@ const COPIED_WITHIN: Millis = Millis::from_hours(24);
 /// How long a provider's link is good. Providers fetch within seconds, and keep what they fetched
 /// for minutes; a send that waits in a provider's own queue may take longer.
 const PROVIDER_LINK_FOR: Millis = Millis::from_hours(4);
+
+/// How long writing a file for a provider may take: it is small, and a message waits for it that has
+/// some seconds for everything.
+const MADE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is told of a file that a caller stores.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,14 +132,20 @@ impl App {
         Ok(super::look::write_down(media, head))
     }
 
-    /// Where a provider fetches the file of a content: the caller's own address, or a link that
-    /// ends.
+    /// Where a provider fetches the file of a message's content: the caller's own address, or a link
+    /// that ends.
     pub(crate) async fn link_for_provider(
         &self,
+        provider: Provider,
+        message: &MessageId,
         content: &Content,
         now: Timestamp,
     ) -> Result<Option<String>, AppError> {
-        let Some(media) = content.media() else { return Ok(None) };
+        let Some(media) = content.media() else {
+            let Some(made) = transom_wire::made_file(provider, content) else { return Ok(None) };
+            // Boxed: rarely taken, and it would make every send's future as large.
+            return Box::pin(self.keep_made(message, made, now)).await.map(Some);
+        };
         if media.url.is_some() {
             return Ok(media.url.clone());
         }
@@ -140,6 +154,30 @@ impl App {
         };
         let (url, _) = self.objects.link(&key_of(&id), PROVIDER_LINK_FOR, now).await?;
         Ok(Some(url))
+    }
+
+    /// Stores a file that was made of a message's content, and answers a link to it. Under the key
+    /// of the message's own file, of which an outgoing message has none: a retry writes the same
+    /// bytes over themselves, and whoever erases the message finds it.
+    async fn keep_made(
+        &self,
+        message: &MessageId,
+        made: MadeFile,
+        now: Timestamp,
+    ) -> Result<String, AppError> {
+        let MadeFile { content_type, filename, bytes } = made;
+        let key = key_of(&message.media());
+        let kept =
+            Kept { content_type: content_type.to_owned(), filename: Some(filename.to_owned()) };
+        let length = bytes.len() as u64;
+        let write = self.objects.put(&key, &kept, length, bytes.into(), now);
+        let late = |_| AppError::Objects {
+            operation: "write a file for the provider",
+            reason: "timeout".to_owned(),
+        };
+        tokio::time::timeout(MADE_WITHIN, write).await.map_err(late)??;
+        let (url, _) = self.objects.link(&key, PROVIDER_LINK_FOR, now).await?;
+        Ok(url)
     }
 }
 

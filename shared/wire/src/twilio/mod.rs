@@ -22,6 +22,7 @@ pub use credentials::CREDENTIALS;
 pub(crate) use credentials::credentials;
 pub(crate) use file::fetch_file;
 pub use parse::parse;
+pub(crate) use render::made_file;
 pub use render::render;
 pub(crate) use templates::{list_templates, read_submission, read_templates, submit_template};
 pub use verify::{sign, verify};

@@ -2,7 +2,8 @@
 
 use super::address;
 use super::status::REFERENCE_PARAMETER;
-use crate::{Outbound, ProviderRequest, Reference, Unrenderable};
+use crate::vcard::vcard;
+use crate::{MadeFile, Outbound, ProviderRequest, Reference, Unrenderable};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -56,7 +57,7 @@ pub fn render(
             }
             form.append_pair("MediaUrl", outbound.link()?);
         }
-        // A vCard: Twilio has no fields for contact cards.
+        // What `made_file` makes of them.
         Content::Contacts { .. } => {
             form.append_pair("MediaUrl", outbound.link()?);
         }
@@ -90,6 +91,17 @@ pub fn render(
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
         ],
         body: form.finish().into_bytes(),
+    })
+}
+
+/// Contact cards as the vCard file that Twilio takes: it has no fields for them. Its name has no
+/// blank and few characters, as Twilio asks of what stands in `Content-Disposition`.
+pub(crate) fn made_file(content: &Content) -> Option<MadeFile> {
+    let Content::Contacts { contacts, file: None } = content else { return None };
+    Some(MadeFile {
+        content_type: "text/vcard",
+        filename: "contact.vcf",
+        bytes: vcard(contacts).into_bytes(),
     })
 }
 

@@ -1,7 +1,8 @@
 //! What is posted to Twilio.
 
 use std::collections::BTreeMap;
-use transom_core::content::{Content, Media, TemplateUse};
+use transom_core::account::Provider;
+use transom_core::content::{ContactCard, Content, Media, TemplateUse};
 use transom_core::identity::{Phone, User, UserId};
 use transom_core::template::{Category, Template, TemplateStatus};
 use transom_wire::{Credentials, Outbound, ProviderRequest, Reference, Unrenderable};
@@ -156,6 +157,27 @@ fn the_account_cannot_leave_its_place_in_the_path() {
         Send { account_sid: "../x?y#z", base_url: "http://localhost:1/", ..Send::new(text("x")) };
     let url = send.render().unwrap().url;
     assert_eq!(url, "http://localhost:1/2010-04-01/Accounts/%2E%2E%2Fx%3Fy%23z/Messages.json");
+}
+
+#[test]
+fn m31_contact_cards_become_a_file_here_and_nowhere_else() {
+    let card = ContactCard { name: "Ravi Rao".to_owned(), ..ContactCard::default() };
+    let cards = Content::Contacts { contacts: vec![card], file: None };
+    let made = transom_wire::made_file(Provider::Twilio, &cards).unwrap();
+    assert_eq!((made.content_type, made.filename), ("text/vcard", "contact.vcf"));
+    let file = String::from_utf8(made.bytes.clone()).unwrap();
+    assert!(file.starts_with("BEGIN:VCARD\r\n") && file.contains("FN:Ravi Rao\r\n"), "{file}");
+    assert_eq!(transom_wire::made_file(Provider::Twilio, &cards), Some(made), "the same again");
+    for provider in [Provider::Gupshup, Provider::Meta] {
+        assert_eq!(transom_wire::made_file(provider, &cards), None);
+    }
+    let came = Content::Contacts { contacts: Vec::new(), file: Some(Media::default()) };
+    for content in [came, text("hi")] {
+        assert_eq!(transom_wire::made_file(Provider::Twilio, &content), None);
+    }
+    let send = Send { link: Some("https://x.example/contact.vcf"), ..Send::new(cards) };
+    assert_eq!(send.field("MediaUrl").as_deref(), send.link);
+    assert_eq!(send.field("Body"), None);
 }
 
 #[test]
