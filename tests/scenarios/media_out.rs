@@ -61,12 +61,12 @@ fn contents(provider: Provider, host: &FileHost) -> Vec<(&'static str, Value)> {
         "location",
         json!({ "latitude": 12.9716, "longitude": "77.5946", "name": "Office", "address": "MG Road" }),
     ));
-    let header =
-        json!({ "type": "image", "url": host.put("h.png", ServedFile::of("image/png", b"x")) });
-    let mut template = json!({
-        "name": "order_ready", "language": "en", "variables": { "1": "Asha", "2": "42" },
-        "header": header,
-    });
+    contents.push((
+        "contacts",
+        json!({ "contacts": [
+            { "name": "Ravi Rao", "phones": ["+919800000000"], "emails": ["ravi@example.com"] },
+        ] }),
+    ));
     if provider == Provider::Twilio {
         // What Twilio's table does not have: captions and names of documents.
         contents.iter_mut().filter(|(name, _)| *name == "document").for_each(|(_, content)| {
@@ -75,14 +75,7 @@ fn contents(provider: Provider, host: &FileHost) -> Vec<(&'static str, Value)> {
         let sid = "HX11111111111111111111111111111111";
         contents
             .push(("interactive", json!({ "provider_ref": sid, "variables": { "1": "Asha" } })));
-        template["header"]["variable"] = json!("file");
     } else {
-        contents.push((
-            "contacts",
-            json!({ "contacts": [
-                { "name": "Ravi Rao", "phones": ["+919800000000"], "emails": ["ravi@example.com"] },
-            ] }),
-        ));
         contents.push((
             "buttons",
             json!({
@@ -100,8 +93,39 @@ fn contents(provider: Provider, host: &FileHost) -> Vec<(&'static str, Value)> {
             }),
         ));
     }
-    contents.push(("template", template));
+    contents.extend(templates(provider, host));
     contents
+}
+
+/// The kinds of a template's header, with the fixture and the template of each.
+const HEADERS: [(&str, &str, &str); 3] = [
+    ("image", "template", "order_ready"),
+    ("video", "template_video", "order_film"),
+    ("document", "template_document", "order_bill"),
+];
+
+/// A template with a file of each kind in its header.
+fn templates(provider: Provider, host: &FileHost) -> Vec<(&'static str, Value)> {
+    let templates = HEADERS.iter().map(|(kind, fixture, template)| {
+        let (name, served) = match *kind {
+            "image" => ("h.png", "image/png"),
+            "video" => ("h.mp4", "video/mp4"),
+            _ => ("h.pdf", "application/pdf"),
+        };
+        let url = host.put(name, ServedFile::of(served, b"x"));
+        let mut header = json!({ "type": kind, "url": url });
+        if provider == Provider::Twilio {
+            header["variable"] = json!("file");
+        } else if *kind == "document" {
+            header["filename"] = json!("bill.pdf");
+        }
+        let content = json!({
+            "name": template, "language": "en", "variables": { "1": "Asha", "2": "42" },
+            "header": header,
+        });
+        (*fixture, content)
+    });
+    templates.collect()
 }
 
 /// The decoded body of a request, JSON in its fields read, without what belongs to every send.
@@ -163,15 +187,22 @@ async fn m31_m49_every_kind_is_sent_as_each_provider_wants_it() {
             "body": "Hi {{1}}", "provider_ref": "HX11111111111111111111111111111111",
         });
         assert_eq!(world.put("/v1/accounts/tw/templates/made", made).await.status, 200);
-        let mut ready = transom_testkit::world::template_body();
-        ready["header"] = json!({ "type": "image" });
-        assert_eq!(world.put("/v1/accounts/tw/templates/order_ready", ready).await.status, 200);
+        for (kind, _, template) in HEADERS {
+            let mut ready = transom_testkit::world::template_body();
+            ready["header"] = json!({ "type": kind });
+            let put = world.put(&format!("/v1/accounts/tw/templates/{template}"), ready).await;
+            assert_eq!(put.status, 200, "{}", put.body);
+        }
         world.opt_in(transom_testkit::world::CUSTOMER).await;
         world.customer_writes("Hello").await;
         let fixtures = fixtures(provider);
         let mut seen = Vec::new();
         for (name, content) in contents(provider, &host) {
-            let kind = if matches!(name, "buttons" | "list") { "interactive" } else { name };
+            let kind = match name {
+                "buttons" | "list" => "interactive",
+                "template_video" | "template_document" => "template",
+                name => name,
+            };
             let mut full = content.clone();
             full["type"] = json!(kind);
             let answer = send(&world, full).await;
@@ -179,7 +210,9 @@ async fn m31_m49_every_kind_is_sent_as_each_provider_wants_it() {
             world.settle().await;
             let entry = world.sandbox().outbox().last().cloned().unwrap();
             let id = answer.text("id");
-            let url = content["url"].as_str().or(content["header"]["url"].as_str());
+            let given = content["url"].as_str().or(content["header"]["url"].as_str());
+            // Ours, of what the content was made into.
+            let url = given.or(entry.media_urls.first().map(String::as_str));
             let reference = format!("{id}.1");
             let places = [("{url}", url.unwrap_or_default()), ("{reference}", &reference)];
             let wanted = expected(&fixtures[name], &places);
