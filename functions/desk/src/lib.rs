@@ -10,6 +10,7 @@ mod auth;
 mod brands;
 mod call;
 mod contacts;
+mod content_shapes;
 mod conversations;
 mod deliveries;
 mod entry_points;

@@ -1,5 +1,6 @@
 //! The body of `POST /v1/messages`, read into what the rules decide on.
 
+use crate::content_shapes::{ContentBody, FallbackBody, RecipientBody};
 use crate::conversations::conversation_id;
 use crate::input::parse_part;
 use crate::senders::sender_id;
@@ -37,7 +38,7 @@ pub(crate) struct MessageBody {
     #[schema(example = "support")]
     sender: Option<String>,
     /// To whom: a phone in E.164, a contact id, or `{"user_id":"US.…"}`.
-    #[schema(value_type = Option<Value>, example = "+919876543210")]
+    #[schema(value_type = Option<RecipientBody>, example = "+919876543210")]
     to: Option<Value>,
     /// The conversation, instead of `sender` and `to`.
     conversation: Option<String>,
@@ -48,7 +49,7 @@ pub(crate) struct MessageBody {
     /// or a `list` of `button` and `sections`; or `provider_ref` and `variables?`. `template`:
     /// `name`, `language?`, `variables?` as a list or map, `header?` of `type` and `url` or
     /// `media`. What the sender's provider does not take is refused by name.
-    #[schema(value_type = Object, example = json!({"type": "text", "text": "On its way."}))]
+    #[schema(value_type = ContentBody, example = json!({"type": "text", "text": "On its way."}))]
     content: Value,
     /// When the window is closed: `refuse` (the default); `hold`: it waits, as long as the sender's
     /// settings say, and is released once when the customer writes; `template`: `fallback` goes out
@@ -56,7 +57,7 @@ pub(crate) struct MessageBody {
     when_closed: Option<String>,
     /// The template that goes out in place of the content with `when_closed: template`: a template
     /// content, which passes the same rules.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<FallbackBody>)]
     fallback: Option<Value>,
     /// When the limit is reached: `refuse` (the default), or `defer`: it waits, in the order of the
     /// requests, and is sent when a place frees.

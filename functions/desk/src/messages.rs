@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use transom_app::check::refused_as_read;
 use transom_app::setup::Principal;
 use transom_app::submit::{SendRequest, Submitted};
+use transom_app::view::words::SentAsWord;
 use transom_app::view::{CheckView, CostView, MessageView, cost_view};
 use transom_app::{App, AppError, Problem};
 use transom_core::code::Code;
@@ -120,7 +121,7 @@ struct SubmittedView {
     #[serde(skip_serializing_if = "Option::is_none")]
     waits_until: Option<String>,
     /// `session` or `template`.
-    #[schema(value_type = String)]
+    #[schema(value_type = SentAsWord)]
     sent_as: SentAs,
     /// Whether it takes a place of the messaging limit.
     counts_against_limit: bool,

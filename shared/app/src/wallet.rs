@@ -3,6 +3,7 @@
 
 use crate::event::Event;
 use crate::price::cost_of_inbound;
+use crate::view::words::WalletEntryKindWord;
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -36,7 +37,7 @@ pub struct WalletEntryBody {
     /// does the same.
     pub id: Option<String>,
     /// `credit` (the default) or `adjustment`, which may be below 0.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<WalletEntryKindWord>)]
     pub kind: Option<EntryKind>,
     /// How much: a decimal text, never a number.
     #[schema(example = "1.00")]
@@ -57,7 +58,7 @@ pub struct WalletEntryView {
     /// Its id.
     pub id: String,
     /// `credit`, `adjustment`, `charge` or `refund`.
-    #[schema(value_type = String)]
+    #[schema(value_type = WalletEntryKindWord)]
     pub kind: EntryKind,
     /// How it changed the balance.
     pub amount: String,

@@ -23,6 +23,9 @@ pub enum DeliveryTable {
 }
 
 impl DeliveryTable {
+    /// Every table there is.
+    pub const ALL: [Self; 2] = [Self::Standard, Self::Gupshup];
+
     /// Whether a text outside the window that is an approved template goes out as that (M56).
     #[must_use]
     pub const fn sends_texts_as_templates(self) -> bool {

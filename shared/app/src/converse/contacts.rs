@@ -9,6 +9,7 @@ use super::{PAGE_MAX, is_named};
 use crate::event::Event;
 use crate::hold::opted_out;
 use crate::limit::scope_of;
+use crate::view::words::LimitScopeWord;
 use crate::view::{ContactDetail, List, contact_detail};
 use crate::{App, AppError, Problem};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
@@ -80,7 +81,7 @@ pub struct LimitView {
     /// When the oldest place is free.
     pub next_free_at: Option<String>,
     /// `sender` or `portfolio`: who shares the places.
-    #[schema(value_type = String)]
+    #[schema(value_type = LimitScopeWord)]
     pub scope: LimitScope,
 }
 

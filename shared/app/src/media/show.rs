@@ -2,6 +2,7 @@
 
 use super::expect::another_round;
 use crate::objects::key_of;
+use crate::view::words::MediaStateWord;
 use crate::{App, AppError, Problem};
 use serde::Serialize;
 use transom_core::code::Code;
@@ -22,7 +23,7 @@ pub struct MediaView {
     pub id: String,
     /// `pending`, `stored`, `failed` or `expired`. A failed one may still be tried:
     /// `next_try_at` says so.
-    #[schema(value_type = String, example = "stored")]
+    #[schema(value_type = MediaStateWord, example = "stored")]
     pub state: MediaState,
     /// The message that it came with; `null` for one that was stored by `POST /v1/media`.
     pub message: Option<String>,

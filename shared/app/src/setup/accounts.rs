@@ -4,6 +4,8 @@ use super::standing::Standing;
 use super::{ROUNDS_MAX, contended, name};
 use crate::event::Event;
 use crate::view::List;
+use crate::view::shapes::ProfileView;
+use crate::view::words::{AccountStateWord, CategoryWord, ProviderWord};
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -28,26 +30,26 @@ const URL_CHARS_MAX: usize = 512;
 #[serde(deny_unknown_fields)]
 pub struct AccountBody {
     /// `twilio`, `gupshup` or `meta`; it cannot be changed later.
-    #[schema(value_type = String, example = "twilio")]
+    #[schema(value_type = ProviderWord, example = "twilio")]
     pub provider: Provider,
     /// Write-only. twilio: `account_sid`, `auth_token`; gupshup: `app_name`, `api_key`,
     /// `webhook_token`; meta: `access_token`, `app_secret`, `verify_token`. May be left out once
     /// the account exists.
-    #[schema(value_type = Option<Object>, write_only)]
+    #[schema(value_type = Option<BTreeMap<String, String>>, write_only)]
     pub credentials: Option<Map<String, Value>>,
     /// The portfolio whose limit its senders may share.
     pub portfolio: Option<String>,
     /// Another base URL of the provider's API: outside local mode the provider's own host only.
     pub api_base_url: Option<String>,
     /// The template categories that may be sent; all by default.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<CategoryWord>>)]
     pub template_categories: Option<BTreeSet<Category>>,
     /// What the account changes of its provider's profile; absent fields stay the provider's.
     /// `base` (`twilio`, `gupshup`, `meta`: begin with that one's limits), `text_max`,
     /// `text_unit` (`utf16`, `code_points`), `caption_max`, `formatting` (`full`, `new_lines`),
     /// `link_preview`, `sender_prefixes` (what its senders' numbers must begin with), `sends` (a list of kinds), `template_media`, `media` (for each of `image`,
     /// `video`, `audio`, `document`, `sticker`: `types`, `max_bytes`, `caption`, `filename`).
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<ProfileView>)]
     pub profile: Option<ProfileChanges>,
     /// Its price list; `default` when absent.
     pub prices: Option<String>,
@@ -69,20 +71,20 @@ pub struct AccountView {
     /// Its name.
     pub id: String,
     /// Its provider.
-    #[schema(value_type = String)]
+    #[schema(value_type = ProviderWord)]
     pub provider: Provider,
     /// `active`, `deactivated`, `removed` or `deleted`.
-    #[schema(value_type = String)]
+    #[schema(value_type = AccountStateWord)]
     pub state: AccountState,
     /// The portfolio whose limit its senders may share.
     pub portfolio: Option<String>,
     /// Where its provider's API is, when not the provider's own host.
     pub api_base_url: Option<String>,
     /// The template categories that may be sent.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<CategoryWord>)]
     pub template_categories: BTreeSet<Category>,
     /// What it changes of its provider's profile.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<ProfileView>)]
     pub profile: Option<ProfileChanges>,
     /// Its price list.
     pub prices: String,

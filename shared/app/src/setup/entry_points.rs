@@ -2,6 +2,7 @@
 //! message (M74-M77).
 
 use super::{ROUNDS_MAX, contended, name};
+use crate::view::words::EntryPointKindWord;
 use crate::{App, AppError, Problem};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use qrcode::QrCode;
@@ -29,7 +30,7 @@ const QR_PIXELS: u32 = 256;
 #[serde(deny_unknown_fields)]
 pub struct EntryPointBody {
     /// `qr`, `url` or `widget`: also the source of the consent that comes through it.
-    #[schema(value_type = String, example = "qr")]
+    #[schema(value_type = EntryPointKindWord, example = "qr")]
     pub kind: EntryKind,
     /// The words that the customer sends, at most 200 characters.
     pub text: Option<String>,
@@ -45,7 +46,7 @@ pub struct EntryPointView {
     /// Its sender.
     pub sender: String,
     /// `qr`, `url` or `widget`.
-    #[schema(value_type = String)]
+    #[schema(value_type = EntryPointKindWord)]
     pub kind: EntryKind,
     /// The words that the customer sends.
     pub text: String,

@@ -2,6 +2,7 @@
 
 use super::title;
 use crate::view::List;
+use crate::view::words::RoleWord;
 use crate::{App, AppError, Problem};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ const BOOTSTRAP: &str = "key_bootstrap";
 #[serde(deny_unknown_fields)]
 pub struct KeyBody {
     /// `agent`, `supervisor`, `system` or `admin`.
-    #[schema(value_type = String, example = "system")]
+    #[schema(value_type = RoleWord, example = "system")]
     pub role: Role,
     /// Whom it acts for.
     pub agent: Option<String>,
@@ -38,7 +39,7 @@ pub struct KeyView {
     /// Its id.
     pub id: String,
     /// What it may do.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleWord)]
     pub role: Role,
     /// Whom it acts for.
     pub agent: Option<String>,
@@ -55,7 +56,7 @@ pub struct NewKeyView {
     #[schema(example = "trk_…")]
     pub key: String,
     /// What it may do.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleWord)]
     pub role: Role,
     /// Whom it acts for.
     pub agent: Option<String>,

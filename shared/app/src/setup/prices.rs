@@ -1,6 +1,7 @@
 //! Price lists: what messages cost, as an administrator gives it (M66, M82, M83).
 
 use super::name;
+use crate::view::words::{CategoryWord, ChargedWord};
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,7 @@ pub struct PriceBody {
     pub fee: Option<String>,
     /// `template` (the default: outside a window), `session` (within one) or `inbound`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ChargedWord>)]
     pub on: Option<Charged>,
     /// For customers of this country (two letters); for all by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +54,7 @@ pub struct PriceBody {
     pub country: Option<String>,
     /// For templates of this category; for all by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<CategoryWord>)]
     pub category: Option<Category>,
     /// For one message: a decimal text, never a number. What is free is "0".
     #[schema(example = "0.0014")]

@@ -6,6 +6,8 @@ use super::{ROUNDS_MAX, contended, name};
 use crate::event::Event;
 use crate::limit::scope_of;
 use crate::view::List;
+use crate::view::shapes::AgentLimitsView;
+use crate::view::words::{LimitScopeWord, StepStateWord};
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -55,7 +57,7 @@ pub struct SenderBody {
     #[schema(value_type = Option<u32>)]
     pub messaging_limit: Option<Option<u32>>,
     /// `sender` (the default) or `portfolio`: who shares the places.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<LimitScopeWord>)]
     pub limit_scope: Option<LimitScope>,
     /// Messages a second, 1 to 1000; the provider's own rate by default.
     pub rate_per_second: Option<u32>,
@@ -63,7 +65,7 @@ pub struct SenderBody {
     pub onboarding: Option<OnboardingBody>,
     /// How many messages agents may send: `per_user_24h` to one customer in 24 hours or until he
     /// answers (1 to 100), `per_agent_30d` of one agent in 30 days. Off unless set.
-    #[schema(value_type = Option<Object>, example = json!({"per_user_24h": 10, "per_agent_30d": 100_000}))]
+    #[schema(value_type = Option<AgentLimitsView>, example = json!({"per_user_24h": 10, "per_agent_30d": 100_000}))]
     pub agent_limits: Option<AgentLimits>,
 }
 
@@ -85,12 +87,12 @@ pub struct SenderView {
     /// Customers that may be written to first in any 24 hours; `null` is unlimited.
     pub messaging_limit: Option<u32>,
     /// Who shares the places.
-    #[schema(value_type = String)]
+    #[schema(value_type = LimitScopeWord)]
     pub limit_scope: LimitScope,
     /// Messages a second.
     pub rate_per_second: u32,
     /// How many messages agents may send; `null` where that is not limited.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<AgentLimitsView>)]
     pub agent_limits: Option<AgentLimits>,
     /// What the provider says of it.
     pub health: HealthView,
@@ -178,7 +180,7 @@ pub struct StepView {
     /// `business_manager`, `number`, `other_app`, `display_name`, `approval` or `certificate`.
     pub step: &'static str,
     /// `done`, `todo`, `waiting`, `late`, `overdue` or `blocked`.
-    #[schema(value_type = String)]
+    #[schema(value_type = StepStateWord)]
     pub state: StepState,
     /// What to do, or what is waited for.
     pub remedy: Option<String>,

@@ -3,6 +3,7 @@
 use super::keywords::KeywordsBody;
 use super::prompt::PromptBody;
 use super::{contended, not_yet};
+use crate::view::words::{DeliveryTableWord, OvertakenWord, PerWord};
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,7 +67,7 @@ pub struct SettingsBody {
     pub unconfirmed_after_s: Option<u32>,
     /// Which delivery table decides: `standard` (the default) is WhatsApp's own; with `gupshup` a
     /// text outside the window that is an approved template is sent as that template.
-    #[schema(value_type = Option<String>, example = "standard")]
+    #[schema(value_type = Option<DeliveryTableWord>, example = "standard")]
     pub delivery_table: Option<DeliveryTable>,
     /// Not implemented yet.
     pub masking: Option<Value>,
@@ -98,7 +99,7 @@ pub struct BudgetBody {
     #[schema(example = "USD")]
     pub currency: String,
     /// `day` or `month`.
-    #[schema(value_type = String)]
+    #[schema(value_type = PerWord)]
     pub per: Per,
 }
 
@@ -120,7 +121,7 @@ pub struct HoldBody {
     pub max_age_s: Option<u32>,
     /// What is done with a held reply when a newer one has gone out: `drop` (the default) or
     /// `send`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<OvertakenWord>)]
     pub overtaken: Option<Overtaken>,
 }
 
@@ -152,7 +153,7 @@ pub struct SettingsView {
     /// How customers are reminded before their window closes; `null`: not at all.
     pub nudge: Option<NudgeBody>,
     /// Which delivery table decides.
-    #[schema(value_type = String)]
+    #[schema(value_type = DeliveryTableWord)]
     pub delivery_table: DeliveryTable,
 }
 

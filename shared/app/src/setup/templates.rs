@@ -3,6 +3,8 @@
 use super::{ROUNDS_MAX, contended};
 use crate::event::Event;
 use crate::view::List;
+use crate::view::shapes::{ButtonView, HeaderBody, HeaderView};
+use crate::view::words::CategoryWord;
 use crate::{App, AppError, Problem};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -31,7 +33,7 @@ pub struct TemplateBody {
     #[schema(example = "en")]
     pub language: String,
     /// `marketing`, `utility` or `authentication`.
-    #[schema(value_type = String)]
+    #[schema(value_type = CategoryWord)]
     pub category: Category,
     /// `unsubmitted` (the default), `pending`, `approved`, `rejected`, `paused`, `disabled`, or
     /// another word of the provider; only `approved` is sent.
@@ -42,7 +44,7 @@ pub struct TemplateBody {
     /// What stands above the text: a line, or `{"type":"text","text":…}`; a file:
     /// `{"type":"image"|"video"|"document","url"?,"variable"?,"example"?}`. `url` is sent where a
     /// message brings no file of its own.
-    #[schema(value_type = Option<Object>, example = json!({"type": "text", "text": "Order {{1}}"}))]
+    #[schema(value_type = Option<HeaderBody>, example = json!({"type": "text", "text": "Order {{1}}"}))]
     #[serde(default, deserialize_with = "header")]
     pub header: Option<Header>,
     /// A small line below the text.
@@ -51,7 +53,7 @@ pub struct TemplateBody {
     /// (`text`, `url`, which may end with a placeholder), `phone` (`text`, `phone`), `copy_code`
     /// (`example?`), `otp` (`otp?` of `copy_code`, `one_tap`, `zero_tap`, `text?`), `catalog`
     /// (`text?`).
-    #[schema(value_type = Option<Vec<Object>>, example = json!([{"type": "quick_reply", "text": "Yes"}]))]
+    #[schema(value_type = Option<Vec<ButtonView>>, example = json!([{"type": "quick_reply", "text": "Yes"}]))]
     pub buttons: Option<Vec<Button>>,
     /// `text`, `media`, `catalog` or `authentication`; by default what the parts make of it.
     pub kind: Option<String>,
@@ -69,19 +71,19 @@ pub struct TemplateView {
     /// Its language.
     pub language: String,
     /// What it is for.
-    #[schema(value_type = String)]
+    #[schema(value_type = CategoryWord)]
     pub category: Category,
     /// Whether it may be sent.
     pub status: String,
     /// Its text.
     pub body: String,
     /// What stands above the text.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<HeaderView>)]
     pub header: Option<Header>,
     /// A small line below the text.
     pub footer: Option<String>,
     /// What the customer can tap.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<ButtonView>)]
     pub buttons: Vec<Button>,
     /// What kind of template it is: `text`, `media`, `catalog`, `authentication`, or another kind
     /// of the provider, which is not sent.

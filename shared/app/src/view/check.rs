@@ -1,5 +1,6 @@
 //! What would become of a message, as callers read it.
 
+use super::words::{AccountStateWord, CategoryWord, CodeWord, OptInWord, PerWord, SentAsWord};
 use super::{CostView, NearestView, WindowView};
 use crate::error::Problem;
 use serde::Serialize;
@@ -18,10 +19,10 @@ pub struct CheckView {
     /// Whether it would be taken.
     pub allowed: bool,
     /// The code that it would be refused with.
-    #[schema(value_type = Option<String>, example = "window_expired")]
+    #[schema(value_type = Option<CodeWord>, example = "window_expired")]
     pub code: Option<Code>,
     /// The other codes that apply, in the order of the contract.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<CodeWord>)]
     pub also: Vec<Code>,
     /// The rule that decides, by its row of the rule book (`docs/codes.md`).
     #[schema(example = "M8")]
@@ -35,7 +36,7 @@ pub struct CheckView {
     /// The template that the text is like, or is, and where the two differ.
     pub nearest: Option<NearestView>,
     /// `session` or `template`: what it would be sent as.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<SentAsWord>)]
     pub sent_as: Option<SentAs>,
     /// Whether it would take a place of the messaging limit.
     pub counts_against_limit: bool,
@@ -64,7 +65,7 @@ pub struct CheckInputs {
     /// The account's provider.
     pub provider: &'static str,
     /// `active`, `deactivated`, `removed` or `deleted`.
-    #[schema(value_type = String)]
+    #[schema(value_type = AccountStateWord)]
     pub account_state: AccountState,
     /// The sender's brand.
     pub brand: Option<String>,
@@ -75,7 +76,7 @@ pub struct CheckInputs {
     /// The customer service window.
     pub window: WindowView,
     /// `unknown`, `in` or `out`.
-    #[schema(value_type = String)]
+    #[schema(value_type = OptInWord)]
     pub opt_in: OptIn,
     /// The sender's template switch.
     pub template_messaging: bool,
@@ -99,7 +100,7 @@ pub struct CheckTemplate {
     /// Its language.
     pub language: String,
     /// What it is for.
-    #[schema(value_type = String)]
+    #[schema(value_type = CategoryWord)]
     pub category: Category,
     /// Its state.
     pub status: String,
@@ -128,7 +129,7 @@ pub struct CheckBudget {
     /// Of what.
     pub currency: String,
     /// `day` or `month`.
-    #[schema(value_type = String)]
+    #[schema(value_type = PerWord)]
     pub per: Per,
     /// What is spent or reserved.
     pub spent: String,

@@ -1,5 +1,6 @@
 //! A conversation and its contact as callers read them.
 
+use super::words::{BasisWord, BlockedReasonWord, CodeWord, OptInWord, WindowStateWord};
 use serde::Serialize;
 use transom_core::code::{BlockedReason, Code};
 use transom_core::consent::OptIn;
@@ -68,7 +69,7 @@ pub struct ContactView {
     /// The customer's own name for himself.
     pub name: Option<String>,
     /// `unknown`, `in` or `out`.
-    #[schema(value_type = String)]
+    #[schema(value_type = OptInWord)]
     pub opt_in: OptIn,
     /// Whether the window is open.
     pub active: bool,
@@ -89,7 +90,7 @@ pub struct ContactDetail {
     /// The customer's own name for himself.
     pub name: Option<String>,
     /// `unknown`, `in` or `out`.
-    #[schema(value_type = String)]
+    #[schema(value_type = OptInWord)]
     pub opt_in: OptIn,
     /// When the customer said so.
     pub opt_in_at: Option<String>,
@@ -104,7 +105,7 @@ pub struct ContactDetail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WindowView {
     /// `none`, `open`, `expiring` or `expired`.
-    #[schema(value_type = String)]
+    #[schema(value_type = WindowStateWord)]
     pub state: WindowState,
     /// When it was opened.
     pub opened_at: Option<String>,
@@ -113,7 +114,7 @@ pub struct WindowView {
     /// Whole seconds until then.
     pub seconds_left: Option<i64>,
     /// `user_time` or `receipt`: where the customer's time comes from.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<BasisWord>)]
     pub basis: Option<Basis>,
     /// Until when the provider certainly agrees.
     pub certain_until: Option<String>,
@@ -127,11 +128,11 @@ pub struct ReplyView {
     /// `session_ended`, `integration_removed`, `account_deactivated`, `session_expired` or
     /// `interrupted`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<BlockedReasonWord>)]
     pub reason: Option<BlockedReason>,
     /// The refusal code that a send would meet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<CodeWord>)]
     pub cause: Option<Code>,
     /// One sentence that a person can act on.
     #[serde(skip_serializing_if = "Option::is_none")]

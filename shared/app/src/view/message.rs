@@ -1,5 +1,7 @@
 //! A message as callers read it.
 
+use super::shapes::ContentView;
+use super::words::{CodeWord, DirectionWord, OriginWord, SentAsWord, SourceWord, StatusWord};
 use super::{CostView, cost_view};
 use crate::submit::waits_until;
 use serde::Serialize;
@@ -29,22 +31,22 @@ pub struct MessageView {
     #[schema(example = "cnv_…")]
     pub conversation: String,
     /// `in` or `out`.
-    #[schema(value_type = String)]
+    #[schema(value_type = DirectionWord)]
     pub direction: Direction,
     /// `customer`, `agent`, `system`, `automation` or `phone`.
-    #[schema(value_type = String)]
+    #[schema(value_type = OriginWord)]
     pub origin: Origin,
     /// The agent or key that sent it.
     pub sent_by: Option<String>,
     /// What it holds, as the customer gets it; `type` names the kind.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<ContentView>)]
     pub content: Option<Content>,
     /// What was to be sent, where a template goes out in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<InsteadView>,
     /// `session` or `template`: what an outbound message is sent as.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<SentAsWord>)]
     pub sent_as: Option<SentAs>,
     /// Until when it waits at most: held for the customer's next message, scheduled, or put off by
     /// the provider.
@@ -54,7 +56,7 @@ pub struct MessageView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub released_at: Option<String>,
     /// How it stands.
-    #[schema(value_type = String)]
+    #[schema(value_type = StatusWord)]
     pub status: Status,
     /// Accepted or sent, but not delivered within the sender's time.
     pub unconfirmed: bool,
@@ -104,12 +106,12 @@ pub struct ReactionView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StatusView {
     /// What.
-    #[schema(value_type = String)]
+    #[schema(value_type = StatusWord)]
     pub status: Status,
     /// When.
     pub at: String,
     /// `provider` or `transom`.
-    #[schema(value_type = String)]
+    #[schema(value_type = SourceWord)]
     pub source: Source,
     /// Of which attempt; absent for inbound messages.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,10 +143,10 @@ pub struct FailureView {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct InsteadView {
     /// What was to be sent.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<ContentView>)]
     pub content: Option<Content>,
     /// Why it is not: `window_expired` or `window_never_opened`.
-    #[schema(value_type = String)]
+    #[schema(value_type = CodeWord)]
     pub because: Code,
 }
 
@@ -154,7 +156,7 @@ pub struct AttemptView {
     /// Its number, from 1.
     pub attempt: u32,
     /// How it stands.
-    #[schema(value_type = String)]
+    #[schema(value_type = StatusWord)]
     pub status: Status,
     /// When its call was begun; known of the newest attempt only.
     pub begun_at: Option<String>,

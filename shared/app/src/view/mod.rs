@@ -6,6 +6,8 @@ mod conversation;
 mod message;
 mod money;
 mod problem;
+pub(crate) mod shapes;
+pub mod words;
 
 pub use check::{
     AlternativeView, CheckBudget, CheckInputs, CheckLimit, CheckTemplate, CheckView, WarningView,

@@ -1,5 +1,6 @@
 //! A refusal as RFC 9457 writes it.
 
+use super::words::CodeWord;
 use crate::error::Problem;
 use serde::Serialize;
 use transom_core::code::Code;
@@ -19,10 +20,10 @@ pub struct ProblemView {
     /// What exactly is wrong here.
     pub detail: String,
     /// The code.
-    #[schema(value_type = String, example = "window_expired")]
+    #[schema(value_type = CodeWord, example = "window_expired")]
     pub code: Code,
     /// The other codes that apply, in the order of the contract.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<CodeWord>)]
     pub also: Vec<Code>,
     /// When waiting helps, until when (RFC 3339).
     pub retry_at: Option<String>,
