@@ -28,6 +28,10 @@ pub(crate) struct CallDoc {
     pub(crate) query: &'static [(&'static str, &'static str)],
     pub(crate) headers: &'static [(&'static str, &'static str)],
     pub(crate) body: Option<Shape>,
+    /// Whether the body may be left out.
+    pub(crate) may_lack_body: bool,
+    /// Whether a file's bytes may stand in the body's place.
+    pub(crate) takes_bytes: bool,
     pub(crate) status: u16,
     pub(crate) answer: Answer,
     pub(crate) codes: Vec<Code>,
@@ -75,6 +79,8 @@ impl Call {
             query: &[],
             headers: &[],
             body: None,
+            may_lack_body: false,
+            takes_bytes: false,
             status: 200,
             answer: Answer::Nothing,
             codes: Vec::new(),
@@ -85,6 +91,18 @@ impl Call {
     /// Takes a body of this shape.
     pub(crate) fn takes<T: ToSchema>(mut self) -> Self {
         self.doc.body = Some(Shape::of::<T>());
+        self
+    }
+
+    /// Takes a body of this shape, or none.
+    pub(crate) fn may_take<T: ToSchema>(mut self) -> Self {
+        self.doc.may_lack_body = true;
+        self.takes::<T>()
+    }
+
+    /// Takes a file's bytes in its body's place.
+    pub(crate) fn or_bytes(mut self) -> Self {
+        self.doc.takes_bytes = true;
         self
     }
 

@@ -14,10 +14,12 @@ mod content_shapes;
 mod conversations;
 mod deliveries;
 mod entry_points;
+mod examples;
 mod input;
 mod keys;
 mod media;
 mod message_body;
+
 mod messages;
 mod not_implemented;
 mod openapi;
@@ -62,6 +64,12 @@ pub fn router(app: App) -> Router {
         .fallback(unknown_path)
         .layer(from_fn_with_state(app.clone(), tell))
         .with_state(app)
+}
+
+/// What `GET /openapi.json` answers, for those who hold answers against it.
+#[must_use]
+pub fn document() -> serde_json::Value {
+    openapi::document(&calls())
 }
 
 /// Every call there is.

@@ -36,6 +36,7 @@ pub(crate) fn calls() -> Vec<Call> {
         )
         .query(&[("filename", "the name that bytes are saved under")])
         .takes::<MediaBody>()
+        .or_bytes()
         .answers::<MediaView>(201)
         .refuses(&[Code::MediaUrl, Code::PayloadTooLarge, Code::UnsupportedMediaType]),
         get(ONE, "A media item, with a link that ends", CONVERSE, show)

@@ -2,28 +2,34 @@
 //! really read and written. No key is needed for it.
 
 use crate::call::{Answer, Call, CallDoc, Shape};
-use crate::problem::PROBLEM_JSON;
+use crate::examples::{Shown, shown};
+use crate::problem::{PROBLEM_JSON, written};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use transom_app::Problem;
 use transom_app::view::ProblemView;
 use transom_core::code::Code;
 use transom_store::Role;
+use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
 };
-use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::response::{Response as Described, ResponseBuilder};
 use utoipa::openapi::schema::{
-    ArrayBuilder, ComponentsBuilder, ObjectBuilder, Ref, Schema, SchemaType, Type,
+    ArrayBuilder, ComponentsBuilder, KnownFormat, ObjectBuilder, Ref, Schema, SchemaFormat,
+    SchemaType, Type,
 };
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApiBuilder, Paths, RefOr, Required};
 
 const JSON: &str = "application/json";
+/// The type of a body whose type is the caller's to tell.
+const ANY_TYPE: &str = "*/*";
 const KEY: &str = "key";
 const ROLES: [Role; 4] = [Role::Agent, Role::Supervisor, Role::System, Role::Admin];
 
@@ -100,15 +106,12 @@ fn operation(doc: &CallDoc) -> Operation {
     for parameter in parameters(doc) {
         operation = operation.parameter(parameter);
     }
+    let shown = shown(&operation_id(doc));
     if let Some(body) = &doc.body {
-        let content = ContentBuilder::new().schema(Some(reference(body))).build();
-        let body =
-            RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True)).build();
-        operation = operation.request_body(Some(body));
+        operation = operation.request_body(Some(request(doc, body, &shown)));
     }
-    let is_implemented = !(matches!(doc.answer, Answer::Nothing) && doc.status == 200);
-    if is_implemented {
-        operation = operation.response(doc.status.to_string(), success(doc));
+    if is_implemented(doc) {
+        operation = operation.response(doc.status.to_string(), success(doc, shown.answer));
     }
     for (status, codes) in refusals(doc) {
         operation = operation.response(status.to_string(), problem(&codes));
@@ -116,11 +119,38 @@ fn operation(doc: &CallDoc) -> Operation {
     operation.build()
 }
 
+/// Whether this build has the call: one that it lacks has no answer but refusals.
+fn is_implemented(doc: &CallDoc) -> bool {
+    !(matches!(doc.answer, Answer::Nothing) && doc.status == 200)
+}
+
+/// The body that a call takes.
+fn request(doc: &CallDoc, body: &Shape, shown: &Shown) -> RequestBody {
+    let content = ContentBuilder::new().schema(Some(reference(body)));
+    let content = match shown.requests.as_slice() {
+        [(_, only)] => content.example(Some(only.clone())),
+        several => content.examples_from_iter(several.iter().map(|(name, value)| {
+            (name.clone(), ExampleBuilder::new().value(Some(value.clone())).build())
+        })),
+    };
+    let required = if doc.may_lack_body { Required::False } else { Required::True };
+    let body = RequestBodyBuilder::new().content(JSON, content.build()).required(Some(required));
+    if !doc.takes_bytes {
+        return body.build();
+    }
+    let bytes = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+        .description(Some("The file's bytes, with its own Content-Type"))
+        .build();
+    body.content(ANY_TYPE, ContentBuilder::new().schema(Some(bytes)).build()).build()
+}
+
 fn reference(shape: &Shape) -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name(&shape.name))
 }
 
-fn success(doc: &CallDoc) -> Described {
+fn success(doc: &CallDoc, shown: Option<Value>) -> Described {
     let described = ResponseBuilder::new().description(doc.summary);
     let schema = match &doc.answer {
         Answer::Nothing => return described.build(),
@@ -139,19 +169,31 @@ fn success(doc: &CallDoc) -> Described {
             RefOr::T(list.into())
         }
     };
-    described.content(JSON, ContentBuilder::new().schema(Some(schema)).build()).build()
+    let content = ContentBuilder::new().schema(Some(schema)).example(shown).build();
+    described.content(JSON, content).build()
 }
 
 fn problem(codes: &[Code]) -> Described {
     let names: Vec<String> =
         codes.iter().map(|code| format!("`{code}`: {}", code.title())).collect();
     let schema = RefOr::Ref(Ref::from_schema_name("ProblemView"));
+    let content = ContentBuilder::new()
+        .schema(Some(schema))
+        .examples_from_iter(codes.iter().map(|code| (code.as_str(), refusal(*code))))
+        .build();
     let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
     ResponseBuilder::new()
         .description(names.join(" · "))
-        .content(PROBLEM_JSON, ContentBuilder::new().schema(Some(schema)).build())
+        .content(PROBLEM_JSON, content)
         .extensions(Some(ExtensionsBuilder::new().add("x-transom-codes", json!(codes)).build()))
         .build()
+}
+
+/// A refusal, written by what writes the real ones. The detail of a real one says more.
+fn refusal(code: Code) -> Example {
+    let (_, body) = written(&Problem::new(code, code.title()));
+    let body = serde_json::from_str(&body).unwrap_or_default();
+    ExampleBuilder::new().summary(code.remedy()).value(Some(body)).build()
 }
 
 /// The codes of a call, by HTTP status.
@@ -161,7 +203,11 @@ fn refusals(doc: &CallDoc) -> BTreeMap<u16, Vec<Code>> {
         codes.push(Code::NotFound);
     }
     if doc.body.is_some() {
-        codes.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType]);
+        codes.push(Code::PayloadTooLarge);
+    }
+    // A body that may be absent is read whatever its type is said to be.
+    if doc.body.is_some() && !doc.may_lack_body {
+        codes.push(Code::UnsupportedMediaType);
     }
     codes.extend(&doc.codes);
     codes.sort();
@@ -222,7 +268,7 @@ fn method_name(method: &HttpMethod) -> &'static str {
 }
 
 /// The method and the path's words: unique, because both together are.
-fn operation_id(doc: &CallDoc) -> String {
+pub(crate) fn operation_id(doc: &CallDoc) -> String {
     let words =
         doc.path.trim_start_matches("/v1/").replace(['/', '-'], "_").replace(['{', '}'], "");
     format!("{}_{words}", method_name(&doc.method))

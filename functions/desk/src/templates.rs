@@ -48,6 +48,7 @@ pub(crate) fn calls() -> Vec<Call> {
             submit,
         )
         .query(SUBMIT_QUERY)
+        .may_take::<SubmitBody>()
         .answers::<TemplateView>(200)
         .refuses(GONE),
     ]
