@@ -20,6 +20,7 @@ mod deferred;
 mod delivery_table;
 mod entry_points;
 mod every_provider;
+mod examples;
 mod faults;
 mod fixtures;
 mod gupshup;

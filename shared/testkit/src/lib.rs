@@ -2,6 +2,7 @@
 //! that listens, a server of files, and hands that do what customers, providers and callers do.
 
 mod cargo;
+mod document;
 pub mod facts;
 pub mod faults;
 pub mod files;

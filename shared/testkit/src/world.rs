@@ -1,5 +1,6 @@
 //! The World: one house per test, in memory, on a clock that stands still.
 
+use crate::document::{Asked, Document};
 use crate::{Facts, Signed, Subscriber, Webhook, facts};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -250,10 +251,10 @@ impl World {
         self.raw(key, method, path, "application/json", raw, headers).await
     }
 
-    /// Makes one call with any bytes.
+    /// Makes one call with any bytes. The API's document must describe what is answered.
     ///
     /// # Panics
-    /// When the house does not answer at all.
+    /// When the house does not answer at all, or what its document does not describe.
     pub async fn raw(
         &self,
         key: &str,
@@ -265,10 +266,18 @@ impl World {
     ) -> Answer {
         #[expect(clippy::expect_used, reason = "a test names a method")]
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.url));
         if !key.is_empty() {
             request = request.header("authorization", format!("Bearer {key}"));
         }
+        let asked = Asked {
+            method: method.as_str().to_ascii_lowercase(),
+            path: path.split('?').next().unwrap_or_default().to_owned(),
+            json: body
+                .as_deref()
+                .filter(|_| content_type == "application/json")
+                .and_then(|bytes| serde_json::from_slice(bytes).ok()),
+        };
         if let Some(body) = body {
             request = request.header("content-type", content_type).body(body);
         }
@@ -287,7 +296,14 @@ impl World {
         let bytes = response.bytes().await.unwrap_or_default();
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        Answer { status, body, content_type }
+        let answer = Answer { status, body, content_type };
+        if let Err(why) = Document::of_the_house().hold(&asked, &answer) {
+            #[expect(clippy::panic, reason = "an answer that is not documented fails its test")]
+            {
+                panic!("openapi.json does not describe {} {path}: {why}", asked.method);
+            }
+        }
+        answer
     }
 
     /// The usual customer writes a text to the usual number.
