@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use transom_core::account::Provider;
 use transom_core::time::Millis;
-use transom_testkit::world::{CUSTOMER, NUMBER, account_body, sender_body};
+use transom_testkit::world::{CUSTOMER, NUMBER, account_body, sender_body, template_body};
 use transom_testkit::{Script, WireFault, World};
 
 async fn listed(world: &World, query: &str) -> Vec<Value> {
@@ -55,6 +55,29 @@ async fn m52_m22_the_template_switch_and_a_limit_are_audited() {
     }
     let agent = world.post("/v1/keys", json!({ "role": "agent" })).await.text("key");
     assert_eq!(world.call_as(&agent, "GET", "/v1/audit", None, &[]).await.status, 403);
+}
+
+/// A template has no path of its own: it is shown in all its languages, before and after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m52_a_templates_change_tells_how_it_stood() {
+    let world = World::start().await;
+    world.pass(Millis::from_seconds(1));
+    let mut template = template_body();
+    template["body"] = json!("Dear {{1}}, order {{2}} is ready");
+    let path = "/v1/accounts/tw/templates/order_ready";
+    assert_eq!(world.put(path, template).await.status, 200);
+    let newest = listed(&world, "limit=1").await.remove(0);
+    let bodies = |state: &Value| -> Vec<Value> {
+        state.as_array().unwrap().iter().map(|t| t["body"].clone()).collect()
+    };
+    assert_eq!(bodies(&newest["before"]), [template_body()["body"].clone()], "{newest}");
+    assert_eq!(bodies(&newest["after"]), [json!("Dear {{1}}, order {{2}} is ready")], "{newest}");
+    world.pass(Millis::from_seconds(1));
+    let mut german = template_body();
+    german["language"] = json!("de");
+    assert_eq!(world.put("/v1/accounts/tw/templates/neu", german).await.status, 200);
+    let newest = listed(&world, "limit=1").await.remove(0);
+    assert_eq!((&newest["before"], bodies(&newest["after"]).len()), (&Value::Null, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

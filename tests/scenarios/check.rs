@@ -388,7 +388,7 @@ async fn e5_u16_what_is_offered_instead_is_allowed(provider: Provider) {
         ask(&world, &hold).await;
         world.post("/v1/messages", hold.clone()).await;
     }
-    assert_eq!(foretold(&world, &hold).await, "window_expired");
+    assert_eq!(foretold(&world, &hold).await, "window_never_opened");
     let first = |answer: &Answer| answer.body["alternatives"][0]["do"].clone();
     let asked = ask(&world, &body(&json!(agreed), &text("Hi"))).await;
     assert_eq!(first(&asked), "template", "{}", asked.body);

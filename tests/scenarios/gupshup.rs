@@ -2,6 +2,7 @@
 //! two versions of webhooks.
 
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use transom_core::account::Provider;
 use transom_testkit::world::{CUSTOMER, NUMBER};
 use transom_testkit::{Upstream, World};
@@ -291,4 +292,33 @@ async fn f6_half_a_surrogate_pair_arrives() {
         world.messages(&id).await.iter().map(|m| m["content"]["text"].clone()).collect();
     texts.sort_by_key(Value::to_string);
     assert_eq!(texts, ["0 a\u{fffd}", "1 a\u{fffd}"]);
+}
+
+/// What Meta batches, Gupshup passes on: a thousand messages of one customer, or of a thousand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m103_a_thousand_messages_in_one_post_of_version_3_are_stored() {
+    for customers in [1, 1000] {
+        let world = World::of(Provider::Gupshup).await;
+        let messages: Vec<Value> = (0..1000)
+            .map(|n| {
+                let from = format!("9198766{:05}", n % customers);
+                let at = world.now().as_millis() / 1000 - 1000 + n;
+                json!({
+                    "from": from, "id": format!("wamid.{n}"), "timestamp": at.to_string(),
+                    "type": "text", "text": { "body": n.to_string() },
+                })
+            })
+            .collect();
+        let metadata = json!({ "display_phone_number": digits(NUMBER) });
+        let batch = value_v3(&json!({ "metadata": metadata, "messages": messages }));
+        posts(&world, &batch).await;
+        posts(&world, &batch).await;
+        world.settle().await;
+        let received = world.subscriber.of("message.received");
+        let of = |field: &str| -> BTreeSet<String> {
+            received.iter().map(|h| h.body.pointer(field).unwrap().to_string()).collect()
+        };
+        assert_eq!((received.len(), of("/data/message/id").len()), (1000, 1000), "{customers}");
+        assert_eq!(of("/data/conversation").len(), usize::try_from(customers).unwrap());
+    }
 }

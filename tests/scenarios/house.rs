@@ -107,6 +107,42 @@ fn the_store_never_scans() {
     }
 }
 
+/// `docs/data-model.md` says of every public method of the store what it does and costs.
+#[test]
+fn every_method_of_the_store_has_its_row() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let rows = std::fs::read_to_string(root.join("docs/data-model.md")).unwrap();
+    let mut methods = 0;
+    for path in sources(&root.join("shared/store/src")) {
+        let code = code_of(&std::fs::read_to_string(&path).unwrap());
+        for rest in code.split("    pub async fn ").skip(1) {
+            let method = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+            assert!(rows.contains(&format!("`{method}`")), "{}: `{method}`", path.display());
+            methods += 1;
+        }
+    }
+    assert!(methods > 100, "{methods}");
+}
+
+/// `docs/operations.md` says of every outcome that is logged when to look into it.
+#[test]
+fn every_outcome_that_is_logged_has_its_row() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let rows = std::fs::read_to_string(root.join("docs/operations.md")).unwrap();
+    let mut outcomes = 0;
+    for folder in ["shared/app/src", "shared/boot/src", "functions"] {
+        for path in sources(&root.join(folder)) {
+            let code = code_of(&std::fs::read_to_string(&path).unwrap());
+            for rest in code.split("outcome = \"").skip(1) {
+                let outcome = rest.split('"').next().unwrap();
+                assert!(rows.contains(&format!("`{outcome}`")), "{}: `{outcome}`", path.display());
+                outcomes += 1;
+            }
+        }
+    }
+    assert!(outcomes > 20, "{outcomes}");
+}
+
 /// What a source says outside comments, attributes and its own tests.
 fn code_of(text: &str) -> String {
     let before_tests = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -1,12 +1,12 @@
 //! One user, known by phone, by a business-scoped id, or by both, in any order and at once
 //! (design §3, U9, F18).
 
+use crate::every_provider::every_provider;
 use serde_json::json;
 use transom_core::account::Provider;
 use transom_core::time::Millis;
-use transom_local::sandbox::inbound_form;
-use transom_testkit::world::{ACCOUNT_SID, CUSTOMER, NUMBER};
-use transom_testkit::{PhoneMessage, World};
+use transom_testkit::world::{CUSTOMER, NUMBER};
+use transom_testkit::{PhoneMessage, Webhook, World};
 
 const USER_ID: &str = "US.13491208655302741918";
 
@@ -20,24 +20,13 @@ enum Names {
 
 const ALL: [Names; 3] = [Names::Phone, Names::Id, Names::Both];
 
-fn form(n: usize, names: Names) -> Vec<(String, String)> {
-    let mut message = PhoneMessage::text(CUSTOMER, NUMBER, &format!("message {n}"));
-    message.sid = Some(format!("SM{n:032x}"));
-    message.account_sid = Some(ACCOUNT_SID.to_owned());
-    let mut form = inbound_form(&message);
-    form.retain(|(k, _)| k != "ExternalUserId");
-    if names == Names::Id {
-        for (key, value) in &mut form {
-            if key == "From" {
-                *value = format!("whatsapp:{USER_ID}");
-            }
-        }
-        form.retain(|(k, _)| k != "WaId");
-    }
-    if names == Names::Both {
-        form.push(("ExternalUserId".to_owned(), format!("whatsapp:{USER_ID}")));
-    }
-    form
+/// A customer's message that names him in one of these ways, as his provider posts it.
+fn hook(world: &World, n: usize, names: Names) -> Webhook {
+    world.inbound(match names {
+        Names::Phone => named(n, Some(CUSTOMER), None),
+        Names::Id => named(n, None, Some(USER_ID)),
+        Names::Both => named(n, Some(CUSTOMER), Some(USER_ID)),
+    })
 }
 
 async fn conversations(world: &World) -> Vec<serde_json::Value> {
@@ -79,8 +68,8 @@ async fn assert_order(world: &World, order: &[Names]) {
     assert_eq!(texts(world, one).await, wanted, "{order:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn u9_every_order_of_identities_gives_one_conversation() {
+/// Every order of up to three payloads: 39 of them.
+fn orders() -> Vec<Vec<Names>> {
     let mut orders: Vec<Vec<Names>> = ALL.iter().map(|n| vec![*n]).collect();
     for length in 2..=3 {
         let shorter: Vec<_> = orders.iter().filter(|o| o.len() == length - 1).cloned().collect();
@@ -89,45 +78,52 @@ async fn u9_every_order_of_identities_gives_one_conversation() {
         }
     }
     assert_eq!(orders.len(), 39);
-    for order in orders {
-        let world = World::start().await;
+    orders
+}
+
+every_provider!(u9_every_order_of_identities_gives_one_conversation);
+async fn u9_every_order_of_identities_gives_one_conversation(provider: Provider) {
+    for order in orders() {
+        let world = World::of(provider).await;
+        let mut hooks = Vec::new();
         for (n, names) in order.iter().enumerate() {
-            world.house.clock().advance_to(world.now().plus(Millis::new(7)));
-            let answer = world.signed("/webhooks/twilio/tw", &form(n, *names)).await;
-            assert_eq!(answer.status, 200, "{order:?}");
+            world.pass(Millis::from_seconds(1));
+            let hook = hook(&world, n, *names);
+            assert_eq!(world.post_webhook(&hook).await.status, 200, "{order:?}");
+            hooks.push(hook);
         }
         // A redelivery of everything, late, changes nothing.
-        for (n, names) in order.iter().enumerate() {
-            assert_eq!(world.signed("/webhooks/twilio/tw", &form(n, *names)).await.status, 200);
+        for hook in &hooks {
+            assert_eq!(world.post_webhook(hook).await.status, 200, "{order:?}");
         }
         assert_order(&world, &order).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f12_identities_that_race_give_one_conversation() {
-    for round in 0..8_usize {
-        let world = World::start().await;
-        let order: Vec<Names> = (0..9).map(|n| ALL[(n + round) % 3]).collect();
-        let posts = order.iter().enumerate().map(|(n, names)| {
-            let world = &world;
-            let form = form(n, *names);
-            async move { world.signed("/webhooks/twilio/tw", &form).await.status }
-        });
-        for status in futures::future::join_all(posts).await {
-            assert_eq!(status, 200);
+every_provider!(u9_f12_identities_that_race_give_one_conversation);
+/// The same orders with all of their payloads at once, each twice; and nine at once.
+async fn u9_f12_identities_that_race_give_one_conversation(provider: Provider) {
+    let nines = (0..8).map(|round| (0..9).map(|n| ALL[(n + round) % 3]).collect());
+    for order in orders().into_iter().chain(nines) {
+        let world = World::of(provider).await;
+        let hooks: Vec<Webhook> =
+            order.iter().enumerate().map(|(n, names)| hook(&world, n, *names)).collect();
+        let posts = hooks.iter().chain(&hooks).map(|hook| world.post_webhook(hook));
+        for answer in futures::future::join_all(posts).await {
+            assert_eq!(answer.status, 200, "{order:?}");
         }
         world.settle().await;
         assert_order(&world, &order).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reply_reaches_a_user_by_either_name() {
-    let world = World::start().await;
+every_provider!(a_reply_reaches_a_user_by_either_name);
+async fn a_reply_reaches_a_user_by_either_name(provider: Provider) {
+    let world = World::of(provider).await;
     for (n, names) in [Names::Id, Names::Phone, Names::Both].into_iter().enumerate() {
-        world.house.clock().advance_to(world.now().plus(Millis::new(7)));
-        assert_eq!(world.signed("/webhooks/twilio/tw", &form(n, names)).await.status, 200);
+        world.pass(Millis::from_seconds(1));
+        let hook = hook(&world, n, names);
+        assert_eq!(world.post_webhook(&hook).await.status, 200);
     }
     let one = conversations(&world).await.remove(0);
     for to in [json!(CUSTOMER), json!({ "user_id": USER_ID }), one["contact"]["id"].clone()] {

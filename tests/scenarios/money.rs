@@ -91,6 +91,49 @@ async fn e11_parallel_templates_spend_a_budget_exactly(provider: Provider) {
     assert_eq!(world.send_template(refused[0]).await.status, 202);
 }
 
+every_provider!(m21_m26_e11_what_waits_for_a_place_counts_once_for_its_agent_and_its_budget);
+/// Three counts meet in one message: a place of the limit, the agent's month and the budget. While it
+/// waits it counts for its agent; cancelled it counts for nobody; sent it counts once for each.
+async fn m21_m26_e11_what_waits_for_a_place_counts_once_for_its_agent_and_its_budget(
+    provider: Provider,
+) {
+    let world = with_prices(provider).await;
+    let users = consenting(&world, 4).await;
+    let mut sender = sender_body(NUMBER);
+    sender["messaging_limit"] = json!(1);
+    sender["agent_limits"] = json!({ "per_agent_30d": 2 });
+    put(&world, "/v1/senders/support", sender).await;
+    set_budget(&world, "0.0048", "month").await;
+    let agent = world.post("/v1/keys", json!({ "role": "agent", "agent": "asha" })).await;
+    let agent = agent.text("key");
+    let sends = async |key: &str, to: &str| {
+        let body = json!({ "sender": "support", "to": to, "when_limited": "defer", "content": {
+            "type": "template", "name": "order_ready", "variables": ["Asha", 42] } });
+        let answer = world.call_as(key, "POST", "/v1/messages", Some(&body), &[]).await;
+        world.settle().await;
+        answer
+    };
+    assert_eq!(sends(&agent, &users[0]).await.text("status"), "queued");
+    let waits = sends(&agent, &users[1]).await;
+    assert_eq!((waits.status, waits.text("status").as_str()), (202, "deferred"));
+    assert_eq!(sends(&agent, &users[2]).await.code(), "agent_month_limit", "what waits counts");
+    let cancel = format!("/v1/messages/{}/cancel", waits.text("id"));
+    assert_eq!(world.post(&cancel, json!({})).await.status, 200);
+    world.settle().await;
+    let instead = sends(&agent, &users[2]).await;
+    assert_eq!((instead.status, instead.text("status").as_str()), (202, "deferred"));
+    world.advance(Millis::from_hours(25)).await;
+    assert_eq!(world.message(&instead.text("id")).await["status"], "delivered");
+    assert_eq!(world.message(&waits.text("id")).await["status"], "cancelled");
+    assert_eq!(world.sandbox().outbox().len(), 2);
+    assert_eq!(world.get("/v1/senders/support/limit").await.body["used"], 1);
+    // Both other counts are full now, to the message and to the millionth.
+    world.advance(Millis::from_hours(24)).await;
+    assert_eq!(sends(&agent, &users[3]).await.code(), "agent_month_limit");
+    assert_eq!(sends(&world.key, &users[3]).await.code(), "budget_reached");
+    assert_eq!(world.sandbox().outbox().len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e11_a_budget_is_met_to_the_millionth() {
     for (amount, fit) in [("0.007199", 2), ("0.0072", 3), ("0.007201", 3)] {

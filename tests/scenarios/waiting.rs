@@ -219,6 +219,19 @@ async fn u3_no_more_than_five_are_held_and_the_sixth_is_told_why(provider: Provi
     assert_eq!(bodies(&world), ["1", "2", "3", "4", "in its place"]);
 }
 
+every_provider!(u3_one_reply_too_many_to_who_has_never_written_says_so);
+async fn u3_one_reply_too_many_to_who_has_never_written_says_so(provider: Provider) {
+    let world = World::of(provider).await;
+    for n in 0..5 {
+        assert_eq!(hold(&world, &format!("{n}")).await.status, 202);
+    }
+    let refused = send_with(&world, "5", json!({ "when_closed": "hold" })).await;
+    assert_eq!((refused.status, refused.code()), (409, "window_never_opened"), "{}", refused.body);
+    let asked = json!({ "sender": "support", "to": CUSTOMER, "when_closed": "hold",
+        "content": { "type": "text", "text": "5" } });
+    assert_eq!(world.post("/v1/messages/check", asked).await.code(), "window_never_opened");
+}
+
 every_provider!(u3_what_is_refused_for_another_reason_is_not_held);
 async fn u3_what_is_refused_for_another_reason_is_not_held(provider: Provider) {
     let world = closed(provider).await;

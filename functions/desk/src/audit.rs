@@ -111,8 +111,8 @@ pub(crate) async fn record(
     let target = request.uri().path().to_owned();
     let call = format!("{} {pattern}", request.method());
     let reader = reader(&audit, &pattern);
-    let before = match reader {
-        Some((router, suffix)) => read(router, &target, suffix).await,
+    let before = match &reader {
+        Some(reader) => reader.read(&target).await,
         None => None,
     };
     let app = &audit.app;
@@ -125,24 +125,53 @@ pub(crate) async fn record(
         return Ok(response);
     }
     let (response, answered) = looked_at(response).await;
-    let after = match reader {
-        Some((router, suffix)) => read(router, &target, suffix).await,
+    let after = match &reader {
+        Some(reader) => reader.read(&target).await,
         None => answered,
     };
     app.end_audit(begun, status.as_u16(), after.as_ref()).await;
     Ok(response)
 }
 
-/// How what a call changes is read: at its own path, or at that of the thing which it switches.
-fn reader<'a>(audit: &'a Audit, pattern: &str) -> Option<(&'a Router, &'static str)> {
-    ["", "/activate", "/deactivate"].into_iter().find_map(|suffix| {
+/// How what a call changes is read.
+struct Reader<'a> {
+    router: &'a Router,
+    /// What the call's path has behind that of the thing.
+    suffix: &'static str,
+    /// Whether the thing has no path of its own and is read in the list of all of them: a template,
+    /// in all its languages.
+    is_listed: bool,
+}
+
+/// At its own path, at that of the thing which the call switches, or in a list.
+fn reader<'a>(audit: &'a Audit, pattern: &str) -> Option<Reader<'a>> {
+    ["", "/activate", "/deactivate", "/submit"].into_iter().find_map(|suffix| {
         let at = pattern.strip_suffix(suffix)?;
-        audit.readers.get(at).map(|router| (router, suffix))
+        let found = |router, is_listed| Reader { router, suffix, is_listed };
+        let own = audit.readers.get(at).map(|router| found(router, false));
+        own.or_else(|| {
+            let list = at.strip_suffix("/{name}")?;
+            audit.readers.get(list).map(|router| found(router, true))
+        })
     })
 }
 
-async fn read(router: &Router, target: &str, suffix: &str) -> Option<Value> {
-    let at = target.strip_suffix(suffix)?;
+impl Reader<'_> {
+    async fn read(&self, target: &str) -> Option<Value> {
+        let at = target.strip_suffix(self.suffix)?;
+        if !self.is_listed {
+            return read(self.router, at).await;
+        }
+        let (list, name) = at.rsplit_once('/')?;
+        let listed = read(self.router, list).await?;
+        let items = listed.get("items")?.as_array()?.iter();
+        let named: Vec<Value> =
+            items.filter(|item| item["name"] == *name).cloned().map(without_secrets).collect();
+        (!named.is_empty()).then_some(Value::Array(named))
+    }
+}
+
+async fn read(router: &Router, at: &str) -> Option<Value> {
     let request = Request::get(at).body(Body::empty()).ok()?;
     let response = router.clone().oneshot(request).await.ok()?;
     if !response.status().is_success() {

@@ -39,10 +39,10 @@ pub struct AuditView {
     /// The HTTP status that was answered; `null` where nobody knows how it ended.
     pub status: Option<u16>,
     /// How that stood before; `null` where it was not there, or cannot be shown.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value)]
     pub before: Option<Value>,
     /// How it stood afterwards; `null` where it is gone, was refused, or cannot be shown.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value)]
     pub after: Option<Value>,
 }
 

@@ -88,7 +88,8 @@ impl App {
         };
         let (sent_as, counts, refusal) = match &decision {
             Decision::Send { .. } if holds && is_held_full => {
-                (None, false, Some(one_too_many(now)))
+                let has_written = session.and_then(Session::window).is_some();
+                (None, false, Some(one_too_many(has_written, now)))
             }
             Decision::Send { sent_as, counts } if holds || later => (Some(*sent_as), *counts, None),
             Decision::Send { .. } | Decision::Refuse(_) => {

@@ -40,7 +40,10 @@ impl App {
         for _ in 0..ROUNDS_MAX {
             match self.store.add_held(&session, &id).await? {
                 HeldInSession::Known => return Ok(message),
-                HeldInSession::Full => return self.refuse_one_too_many(&id, message, now).await,
+                HeldInSession::Full => {
+                    let refusal = one_too_many(session.window().is_some(), now);
+                    return self.refuse_held(&id, message, refusal, now).await;
+                }
                 HeldInSession::Changed => {}
             }
             let (_, stands) = self.follow_conversation(&session.id).await?;
@@ -56,13 +59,13 @@ impl App {
         Err(StoreError::Contended { operation: "hold a reply" }.into())
     }
 
-    async fn refuse_one_too_many(
+    async fn refuse_held(
         &self,
         id: &MessageId,
         mut message: Message,
+        refusal: RefusalRecord,
         now: Timestamp,
     ) -> Result<Message, AppError> {
-        let refusal = one_too_many(now);
         let soon = now.plus(QUEUED_PATIENCE);
         if self.store.end_waiting(id, Phase::Refused, Some(&refusal), soon).await? == Updated::Done
         {
@@ -271,13 +274,15 @@ fn is_open(session: &Session, now: Timestamp) -> bool {
     session.window().is_some_and(|window| window.is_open(now, Channel::WHATSAPP))
 }
 
-/// Why a reply is not held beside as many others as there may be.
-pub(crate) fn one_too_many(now: Timestamp) -> RefusalRecord {
+/// Why a reply is not held beside as many others as there may be, to a customer who has written, or
+/// never did.
+pub(crate) fn one_too_many(has_written: bool, now: Timestamp) -> RefusalRecord {
+    let code = if has_written { Code::WindowExpired } else { Code::WindowNeverOpened };
     let detail = format!(
-        "the window is closed, and {HELD_MAX} replies are held for this customer already; \
+        "no window is open, and {HELD_MAX} replies are held for this customer already; \
          cancel one, or wait until the customer writes"
     );
-    RefusalRecord { detail: Some(detail), ..RefusalRecord::new(Code::WindowExpired, now) }
+    RefusalRecord { detail: Some(detail), ..RefusalRecord::new(code, now) }
 }
 
 /// Whether the customer has said stop since the message was written: nobody looks when it is

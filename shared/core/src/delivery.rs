@@ -77,14 +77,6 @@ pub struct Barred {
     pub wallet: Option<Code>,
 }
 
-impl Barred {
-    /// Whether nothing bars the message.
-    #[must_use]
-    pub fn is_free(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// What bars a message of this kind under these conditions.
 #[must_use]
 pub fn barred(table: DeliveryTable, conditions: Conditions, kind: Kind) -> Barred {
@@ -134,7 +126,7 @@ mod tests {
         let barred = barred(table, conditions, kind);
         let window = barred.window.then_some(Code::WindowExpired);
         let all = [barred.consent, barred.switch, barred.mismatch, window, barred.wallet];
-        assert_eq!(barred.is_free(), all.iter().all(Option::is_none));
+        assert_eq!(barred == Barred::default(), all.iter().all(Option::is_none));
         all.into_iter().flatten().map(Code::as_str).collect()
     }
 

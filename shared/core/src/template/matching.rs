@@ -8,6 +8,7 @@ use super::variables::{Part, parts};
 use super::{Template, TemplateKind, TemplateStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 /// At how many places of a text the end of a value is looked for before a template is given up: more
 /// than any message needs, and few enough to be nothing.
@@ -134,11 +135,14 @@ pub fn extract(body: &str, text: &str) -> Option<BTreeMap<String, String>> {
     })
 }
 
-/// A value that a message may bring: not empty, on one line.
-fn can_fill(value: &str) -> bool {
-    !value.trim().is_empty()
-        && !value.contains(['\n', '\r', '\t'])
-        && !value.contains(&format!("{SPACES_MAX} "))
+/// Where a value that begins with `text` may end: a value is not empty, on one line, and without a
+/// long gap.
+fn ends_of_value(text: &str) -> RangeInclusive<usize> {
+    let first = text.char_indices().find(|(_, c)| !c.is_whitespace());
+    let from = first.map_or(usize::MAX, |(at, c)| at.saturating_add(c.len_utf8()));
+    let line = text.find(['\n', '\r', '\t']).unwrap_or(text.len());
+    let gap = text.find(&format!("{SPACES_MAX} ")).map(|at| at.saturating_add(SPACES_MAX.len()));
+    from..=line.min(gap.unwrap_or(text.len()))
 }
 
 struct Search<'a> {
@@ -166,16 +170,20 @@ impl<'a> Search<'a> {
 
     fn fill(&mut self, name: &'a str, later: &[Part<'a>], text: &'a str) -> bool {
         let until = match later.first() {
-            None => return self.take(name, text, later, ""),
+            None => {
+                let fits = ends_of_value(text).contains(&text.len());
+                return fits && self.take(name, text, later, "");
+            }
             Some(Part::Literal(literal)) => Some(*literal),
             Some(Part::Placeholder(_)) => None,
         };
+        let possible = ends_of_value(text);
         let ends = text.char_indices().skip(1).map(|(at, _)| at).chain([text.len()]);
         // The last wording must end the text: only its last place counts.
         let is_last = later.len() == 1;
         for end in ends {
             self.tries = self.tries.saturating_sub(1);
-            if self.tries == 0 {
+            if self.tries == 0 || end > *possible.end() {
                 return false;
             }
             let (Some(value), Some(rest)) = (text.get(..end), text.get(end..)) else { continue };
@@ -184,7 +192,7 @@ impl<'a> Search<'a> {
                 Some(literal) => rest.starts_with(literal),
                 None => true,
             };
-            if !fits || !can_fill(value) {
+            if !fits || !possible.contains(&end) {
                 continue;
             }
             if self.take(name, value, later, rest) {
@@ -199,9 +207,6 @@ impl<'a> Search<'a> {
     }
 
     fn take(&mut self, name: &'a str, value: &'a str, later: &[Part<'a>], rest: &'a str) -> bool {
-        if !can_fill(value) {
-            return false;
-        }
         self.values.insert(name, value);
         if self.rest(later, rest) {
             return true;
