@@ -4,12 +4,13 @@
 use crate::every_provider::every_provider;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use transom_core::account::Provider;
 use transom_core::time::Millis;
 use transom_local::transport::{Faults, WireFault};
-use transom_testkit::World;
 use transom_testkit::world::{CUSTOMER, account_body};
+use transom_testkit::{Script, World};
 
 /// WhatsApp's fee on templates by country and category, the provider's on everything.
 pub(crate) fn prices() -> Value {
@@ -174,17 +175,21 @@ async fn m82_a_list_is_replaced_whole_however_many_replace_it() {
     assert_eq!(amounts(&world.get("/v1/prices/raced").await.body), ["1"]);
 }
 
-/// Lets the first call of a kind wait until it is let go.
+/// Lets one query of the desk wait until it is let go.
 #[derive(Debug)]
 struct Gate {
-    target: &'static str,
+    /// How many pass before it.
+    passing: AtomicUsize,
     reached: mpsc::Sender<()>,
     open: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl Faults for Gate {
     fn next(&self, function: &str, target: &str) -> Option<WireFault> {
-        if function.starts_with("Desk") && target.ends_with(self.target) {
+        if function.starts_with("Desk")
+            && target.ends_with("Query")
+            && self.passing.fetch_sub(1, Ordering::SeqCst) == 0
+        {
             let open = self.open.lock().unwrap().take();
             if let Some(open) = open {
                 self.reached.send(()).unwrap();
@@ -195,36 +200,79 @@ impl Faults for Gate {
     }
 }
 
+/// A World with a list, where a query of the desk waits at the gate after so many have passed.
+async fn at_a_gate(passing: usize) -> (Arc<World>, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let world = Arc::new(World::start().await);
+    put(&world, "/v1/prices/raced", raced("0.1")).await;
+    let (reached, at_the_gate) = mpsc::channel();
+    let (let_go, open) = mpsc::channel();
+    let gate = Gate { passing: passing.into(), reached, open: Mutex::new(Some(open)) };
+    world.house.faults().set(Some(Arc::new(gate)));
+    (world, at_the_gate, let_go)
+}
+
+fn raced(amount: &str) -> Value {
+    let prices = ["IN", "BR", "DE"].map(|c| json!({ "country": c, "amount": amount }));
+    json!({ "currency": "USD", "prices": prices })
+}
+
+fn amounts(body: &Value) -> Vec<&str> {
+    body["prices"].as_array().into_iter().flatten().filter_map(|p| p["amount"].as_str()).collect()
+}
+
 /// Whoever has read the head of a list and is overtaken by two that replace it finds neither an
 /// empty list nor half of one: what the head promises is there, or is read again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn m82_a_reader_whom_two_overtake_reads_again() {
-    let world = Arc::new(World::start().await);
-    let list = |amount: &str| {
-        let prices = ["IN", "BR", "DE"].map(|c| json!({ "country": c, "amount": amount }));
-        json!({ "currency": "USD", "prices": prices })
-    };
-    put(&world, "/v1/prices/raced", list("0.1")).await;
-    let (reached, at_the_gate) = mpsc::channel();
-    let (let_go, open) = mpsc::channel();
-    let gate = Gate { target: "Query", reached, open: Mutex::new(Some(open)) };
-    world.house.faults().set(Some(Arc::new(gate)));
+    let (world, at_the_gate, let_go) = at_a_gate(0).await;
     let reading = tokio::spawn({
         let world = Arc::clone(&world);
         async move { world.get("/v1/prices/raced").await }
     });
     tokio::task::block_in_place(|| at_the_gate.recv().unwrap());
-    put(&world, "/v1/prices/raced", list("0.2")).await;
-    put(&world, "/v1/prices/raced", list("0.3")).await;
+    put(&world, "/v1/prices/raced", raced("0.2")).await;
+    put(&world, "/v1/prices/raced", raced("0.3")).await;
     let_go.send(()).unwrap();
     let read = reading.await.unwrap();
-    let amounts: Vec<&str> = read.body["prices"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|p| p["amount"].as_str())
-        .collect();
-    assert_eq!(amounts, ["0.3", "0.3", "0.3"], "{}", read.body);
+    assert_eq!(amounts(&read.body), ["0.3", "0.3", "0.3"], "{}", read.body);
+}
+
+/// Whoever tidies up after his own list removes nothing of the one that replaced it meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn m82_a_writer_who_tidies_up_late_removes_nothing_of_the_list_that_holds() {
+    // The first is the audit's, which shows how the list stood before.
+    let (world, at_the_gate, let_go) = at_a_gate(1).await;
+    let writing = tokio::spawn({
+        let world = Arc::clone(&world);
+        async move { world.put("/v1/prices/raced", raced("0.2")).await }
+    });
+    tokio::task::block_in_place(|| at_the_gate.recv().unwrap());
+    put(&world, "/v1/prices/raced", raced("0.3")).await;
+    let_go.send(()).unwrap();
+    assert_eq!(writing.await.unwrap().status, 200);
+    let read = world.get("/v1/prices/raced").await;
+    assert_eq!(amounts(&read.body), ["0.3", "0.3", "0.3"], "{}", read.body);
+}
+
+/// What a dead writer left is gone when the list is replaced an hour later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m82_what_a_dead_writer_left_is_removed_by_a_later_one() {
+    let world = World::start().await;
+    put(&world, "/v1/prices/raced", raced("0.1")).await;
+    world.inject(Script::new().on("Desk", "PutItem", 4, 4, WireFault::Unreachable));
+    assert_eq!(world.put("/v1/prices/raced", raced("0.2")).await.status, 503);
+    world.house.faults().set(None);
+    let id = transom_core::id::PriceListId::parse("raced").unwrap();
+    let store = &world.house.operator().store;
+    let left = async || store.price_items(&id).await.unwrap();
+    let begun = left().await;
+    assert!(begun > 4, "a head, three countries, and what was begun: {begun}");
+    assert_eq!(amounts(&world.get("/v1/prices/raced").await.body), ["0.1", "0.1", "0.1"]);
+    world.pass(Millis::from_hours(2));
+    put(&world, "/v1/prices/raced", raced("0.3")).await;
+    assert_eq!(left().await, 7, "a head, three countries, and three of the list before");
+    put(&world, "/v1/prices/raced", raced("0.4")).await;
+    assert_eq!(left().await, 7);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,8 +5,12 @@
 //! first; the head, which names the version, is replaced last, and a reader sees the old list or the
 //! new one. The version before stays, for whoever read the head a moment ago. Whoever was overtaken
 //! by two knows it by the head, which says which countries there are, and reads again.
+//!
+//! Nobody removes a version that may still become the head: a writer removes his own tries that
+//! failed, and the version before the last, which the head names. What a dead writer left is removed
+//! when it is so old that nobody can be writing it any more.
 
-use crate::item::{Conditional, Expression, Item, decode, encode_value, s, text_of};
+use crate::item::{Conditional, Expression, Item, decode, encode_value, n, number_of, s, text_of};
 use crate::{Store, StoreError, Updated};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +18,13 @@ use transom_core::country::Country;
 use transom_core::id::PriceListId;
 use transom_core::money::Currency;
 use transom_core::price::{Charged, Price, PriceList};
-use transom_core::time::Timestamp;
+use transom_core::time::{Millis, Timestamp};
 
 /// How often a list is written, or read, again because others replaced it at the same time.
 const ROUNDS_MAX: u32 = 5;
+
+/// Longer than anybody can be writing a version.
+const WRITTEN_WITHIN: Millis = Millis::from_hours(1);
 
 /// The sort key of a list's head.
 const HEAD: &str = ".";
@@ -27,6 +34,8 @@ struct Head {
     currency: Currency,
     /// The version whose countries hold.
     version: String,
+    /// The version that held before it; its countries are kept.
+    before: Option<String>,
     /// The countries that have prices of their own.
     countries: BTreeSet<Country>,
     fees: BTreeSet<(Charged, String)>,
@@ -71,8 +80,8 @@ impl Store {
         Err(StoreError::Contended { operation: "replace a price list" })
     }
 
-    /// One try: its countries may be removed by whoever replaces the head in between, so the head is
-    /// only written while it is the one that was read before them.
+    /// One try: the head is only written while it is the one that was read before the countries, so
+    /// that it names the version which held until then.
     async fn put_version(
         &self,
         id: &PriceListId,
@@ -80,7 +89,8 @@ impl Store {
         version: &str,
         now: Timestamp,
     ) -> Result<Updated, StoreError> {
-        let previous = self.price_head(id).await?.map(|head| head.version);
+        let (previous, outdated) =
+            self.price_head(id).await?.map_or((None, None), |h| (Some(h.version), h.before));
         let mut by_country: BTreeMap<Country, Vec<&Price>> = BTreeMap::new();
         let mut general = Vec::new();
         for price in &list.prices {
@@ -94,6 +104,7 @@ impl Store {
             let item = Item::from([
                 ("pk".to_owned(), s(partition(id))),
                 ("sk".to_owned(), s(country_key(version, country))),
+                ("at".to_owned(), n(now.as_millis())),
                 ("prices".to_owned(), encode_value("price list", &prices)?),
             ]);
             self.put(&self.tables.accounts, item, Expression::default()).await?;
@@ -101,6 +112,7 @@ impl Store {
         let head = Head {
             currency: list.currency.clone(),
             version: version.to_owned(),
+            before: previous.clone(),
             countries,
             fees: list.fees.clone(),
             general,
@@ -121,28 +133,46 @@ impl Store {
         match self.put(&self.tables.accounts, item, expression).await? {
             Conditional::Done(_) => {}
             Conditional::Failed(stands) if is_version(stands.as_ref(), version) => {}
-            Conditional::Failed(_) => return Ok(Updated::Changed),
+            Conditional::Failed(_) => {
+                self.forget_prices(id, Some(version), &[], now).await?;
+                return Ok(Updated::Changed);
+            }
         }
-        self.forget_prices(id, &[Some(version), previous.as_deref()]).await?;
+        let kept = [Some(version), previous.as_deref()];
+        self.forget_prices(id, outdated.as_deref(), &kept, now).await?;
         Ok(Updated::Done)
     }
 
-    /// Removes what belongs to versions that nobody reads any more.
+    /// Removes a version that nobody reads any more, and what is older than anybody's writing beside
+    /// what is `kept`.
     async fn forget_prices(
         &self,
         id: &PriceListId,
+        outdated: Option<&str>,
         kept: &[Option<&str>],
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let items = self.all(&self.tables.accounts, &partition(id), "").await?;
-        let keys = items.iter().filter_map(|item| text_of(item, "sk"));
-        for key in keys {
+        let abandoned = now.minus(WRITTEN_WITHIN).as_millis();
+        for item in &items {
+            let Some(key) = text_of(item, "sk") else { continue };
             let Some((version, _)) = key.split_once('#') else { continue };
-            if !kept.contains(&Some(version)) {
+            let is_old = number_of(item, "at").is_some_and(|at| at < abandoned);
+            let is_abandoned = is_old && !kept.is_empty() && !kept.contains(&Some(version));
+            if is_abandoned || outdated == Some(version) {
                 let expression = Expression::default();
                 self.delete(&self.tables.accounts, &partition(id), key, expression).await?;
             }
         }
         Ok(())
+    }
+
+    /// How many items a list has, its head and what is not read any more included; for tests.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn price_items(&self, id: &PriceListId) -> Result<usize, StoreError> {
+        Ok(self.all(&self.tables.accounts, &partition(id), "").await?.len())
     }
 
     async fn price_head(&self, id: &PriceListId) -> Result<Option<Head>, StoreError> {
