@@ -216,6 +216,23 @@ async fn m50_every_open_conversation_of_a_deleted_sender_is_told_once(provider: 
     assert_eq!(world.subscriber.of("conversation.interrupted").len(), 2 * open);
 }
 
+every_provider!(m50_d1_a_number_that_moves_to_another_sender_interrupts_nothing);
+async fn m50_d1_a_number_that_moves_to_another_sender_interrupts_nothing(provider: Provider) {
+    let world = with_customer(provider).await;
+    world.settle().await;
+    assert!(world.delete("/v1/senders/support").await.status < 300);
+    assert!(world.put("/v1/senders/renamed", sender_body(NUMBER)).await.status < 300);
+    world.advance(Millis::from_seconds(120)).await;
+    assert!(world.subscriber.of("conversation.interrupted").is_empty());
+    assert_eq!(world.conversation().await["status"], "open");
+    // The customer has not written since: his conversation is the new sender's all the same.
+    assert!(world.delete("/v1/senders/renamed").await.status < 300);
+    world.advance(Millis::from_seconds(120)).await;
+    let told = world.subscriber.of("conversation.interrupted");
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].body["data"]["sender"], "renamed");
+}
+
 every_provider!(what_changes_between_queueing_and_the_call_is_asked_again);
 async fn what_changes_between_queueing_and_the_call_is_asked_again(provider: Provider) {
     let world = World::of(provider).await;

@@ -5,7 +5,7 @@ use crate::every_provider::every_provider;
 use serde_json::{Value, json};
 use transom_core::account::Provider;
 use transom_core::time::{Millis, Timestamp};
-use transom_testkit::world::CUSTOMER;
+use transom_testkit::world::{CUSTOMER, NUMBER};
 use transom_testkit::{Answer, AutoStatus, PhoneMessage, World};
 
 const DAY: i64 = 24 * 3600;
@@ -198,6 +198,31 @@ async fn u3_a_held_reply_is_cancelled_and_stays_so(provider: Provider) {
     assert!(bodies(&world).is_empty());
     assert_eq!(status(&world, &id).await, "cancelled");
     assert!(world.subscriber.of("message.released").is_empty());
+}
+
+every_provider!(m80_u3_a_stop_that_comes_late_stops_what_was_held_meanwhile);
+/// He said it before the reply was written, and nobody knew.
+async fn m80_u3_a_stop_that_comes_late_stops_what_was_held_meanwhile(provider: Provider) {
+    let world = closed(provider).await;
+    let mut stop = PhoneMessage::text(CUSTOMER, NUMBER, "STOP");
+    stop.at_ms = Some(world.now().as_millis());
+    let stop = world.inbound(stop);
+    world.advance(seconds(3600)).await;
+    let id = hold(&world, "Are you still there?").await.text("id");
+    world.advance(seconds(3600)).await;
+    assert_eq!(world.post_webhook(&stop).await.status, 200);
+    world.settle().await;
+    world.advance(seconds(3600)).await;
+    assert!(bodies(&world).is_empty());
+    let message = world.message(&id).await;
+    assert_eq!(
+        (&message["status"], &message["failure"]["code"]),
+        (&json!("cancelled"), &json!("opted_out"))
+    );
+    // Who writes to him knowing it may: a reply in an open window needs no consent (D10).
+    assert_eq!(world.send("You will hear no more from us.").await.status, 202);
+    world.settle().await;
+    assert_eq!(bodies(&world).len(), 1);
 }
 
 every_provider!(u3_no_more_than_five_are_held_and_the_sixth_is_told_why);

@@ -6,7 +6,7 @@ use crate::call::{Call, get};
 use crate::input::{Params, page_limit};
 use crate::problem::Failure;
 use axum::body::{Body, to_bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Json, Router};
@@ -35,6 +35,9 @@ const SET_UP: [&str; 8] = [
 /// Below a sender, but not set up: consent has its own history, erasure its own record.
 const NOT_SET_UP: &str = "/contacts/";
 /// Fields that are answered once and kept nowhere.
+/// What is read in a list, because it has no path of its own.
+const TEMPLATE: &str = "/v1/accounts/{account}/templates/{name}";
+
 const SECRETS: [&str; 3] = ["key", "secret", "signing_secret"];
 
 pub(crate) fn calls() -> Vec<Call> {
@@ -110,7 +113,10 @@ pub(crate) async fn record(
     };
     let target = request.uri().path().to_owned();
     let call = format!("{} {pattern}", request.method());
-    let reader = reader(&audit, &pattern);
+    let (mut parts, body) = request.into_parts();
+    let params = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
+    let request = Request::from_parts(parts, body);
+    let reader = reader(&audit, &pattern, params.as_ref());
     let before = match &reader {
         Some(reader) => reader.read(&target).await,
         None => None,
@@ -134,40 +140,41 @@ pub(crate) async fn record(
 }
 
 /// How what a call changes is read.
-struct Reader<'a> {
-    router: &'a Router,
-    /// What the call's path has behind that of the thing.
-    suffix: &'static str,
-    /// Whether the thing has no path of its own and is read in the list of all of them: a template,
-    /// in all its languages.
-    is_listed: bool,
+enum Reader<'a> {
+    /// At its own path, or at that of the thing which the call switches: without the suffix.
+    Own(&'a Router, &'static str),
+    /// A template has no path of its own: it is shown in all its languages.
+    Template(&'a App, String, String),
 }
 
-/// At its own path, at that of the thing which the call switches, or in a list.
-fn reader<'a>(audit: &'a Audit, pattern: &str) -> Option<Reader<'a>> {
-    ["", "/activate", "/deactivate", "/submit"].into_iter().find_map(|suffix| {
+fn reader<'a>(
+    audit: &'a Audit,
+    pattern: &str,
+    params: Option<&RawPathParams>,
+) -> Option<Reader<'a>> {
+    let own = ["", "/activate", "/deactivate"].into_iter().find_map(|suffix| {
         let at = pattern.strip_suffix(suffix)?;
-        let found = |router, is_listed| Reader { router, suffix, is_listed };
-        let own = audit.readers.get(at).map(|router| found(router, false));
-        own.or_else(|| {
-            let list = at.strip_suffix("/{name}")?;
-            audit.readers.get(list).map(|router| found(router, true))
-        })
+        audit.readers.get(at).map(|router| Reader::Own(router, suffix))
+    });
+    own.or_else(|| {
+        let at = pattern.strip_suffix("/submit").unwrap_or(pattern);
+        let param = |wanted: &str| {
+            params?.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned())
+        };
+        (at == TEMPLATE).then_some(())?;
+        Some(Reader::Template(&audit.app, param("account")?, param("name")?))
     })
 }
 
 impl Reader<'_> {
     async fn read(&self, target: &str) -> Option<Value> {
-        let at = target.strip_suffix(self.suffix)?;
-        if !self.is_listed {
-            return read(self.router, at).await;
+        match self {
+            Reader::Own(router, suffix) => read(router, target.strip_suffix(suffix)?).await,
+            Reader::Template(app, account, name) => {
+                let named = app.templates_named(account, name).await.ok()?;
+                (!named.is_empty()).then(|| serde_json::to_value(named).ok())?
+            }
         }
-        let (list, name) = at.rsplit_once('/')?;
-        let listed = read(self.router, list).await?;
-        let items = listed.get("items")?.as_array()?.iter();
-        let named: Vec<Value> =
-            items.filter(|item| item["name"] == *name).cloned().map(without_secrets).collect();
-        (!named.is_empty()).then_some(Value::Array(named))
     }
 }
 

@@ -226,6 +226,11 @@ impl App {
         let link = match self.link_for_provider(provider, id, &content, now).await {
             Ok(link) => link,
             Err(error @ AppError::Objects { .. }) => {
+                if message.enqueue >= ENQUEUES_MAX {
+                    let detail = "its file could be neither stored nor linked, however often";
+                    let refusal = ended(Code::MediaNotReady, detail, now);
+                    return self.refuse_queued(&message, &refusal).await;
+                }
                 // Given back, it would hold up its whole lane for as long as storage is ill.
                 tracing::warn!(outcome = "put_off", message = %id, error = %crate::error::chain(&error), "its file has no link yet");
                 let until = now.plus(backoff(message.enqueue));

@@ -285,10 +285,12 @@ pub(crate) fn one_too_many(has_written: bool, now: Timestamp) -> RefusalRecord {
     RefusalRecord { detail: Some(detail), ..RefusalRecord::new(code, now) }
 }
 
-/// Whether the customer has said stop since the message was written: nobody looks when it is
-/// released, so it is not, although a reply in an open window needs no consent.
+/// Whether the customer has said stop since the message was written, or said it before and nobody
+/// knew then: nobody looks when it is released, so it is not, although a reply in an open window
+/// needs no consent.
 pub(crate) fn opted_out_since(session: &Session, id: &MessageId) -> bool {
-    session.consent.state == OptIn::Out && session.consent.at >= id.at()
+    let known_at = session.consent_known_at.unwrap_or(session.consent.at);
+    session.consent.state == OptIn::Out && session.consent.at.max(known_at) >= id.at()
 }
 
 pub(crate) fn opted_out(now: Timestamp) -> RefusalRecord {

@@ -194,6 +194,7 @@ impl App {
         merged.name = older.name.clone().or_else(|| younger.name.clone());
         merged.refused_at = older.refused_at.max(younger.refused_at);
         merged.nudged_at = older.nudged_at.max(younger.nudged_at);
+        merged.consent_known_at = older.consent_known_at.max(younger.consent_known_at);
         merged.out_not_before = older.out_not_before.max(younger.out_not_before);
         merged.held.extend(younger.held.iter().cloned());
         // What was noticed of the window that prevails; rather a notice twice than none.

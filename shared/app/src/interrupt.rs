@@ -9,6 +9,7 @@ use crate::{App, AppError};
 use serde_json::json;
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::SenderId;
+use transom_core::identity::Phone;
 use transom_core::time::{Millis, Timestamp};
 use transom_core::window::Channel;
 use transom_store::{InboxCursor, Interruption, Session};
@@ -48,16 +49,14 @@ impl App {
         let Some(seen) = self.store.interruption(sender).await?.filter(|i| i.due_at <= now) else {
             return Ok(());
         };
-        let record = self.store.sender(sender).await?;
-        let is_deleted = record.as_ref().is_some_and(|r| r.sender.deleted_at == Some(seen.at));
-        let Some(record) = record.filter(|_| is_deleted) else {
+        let Some((number, at)) = self.deleted_number(sender).await? else {
             return self.leave_interruption(&seen, now).await;
         };
-        let page = self.store.inbox(&record.sender.phone, seen.after.as_ref(), PAGE).await?;
+        let page = self.store.inbox(&number, seen.after.as_ref(), PAGE).await?;
         let ids = page.iter().map(|entry| entry.conversation.clone()).collect();
         let sessions = self.sessions_of(ids).await?;
-        let own = sessions.iter().flatten().filter(|session| session.sender == seen.sender);
-        let events: Vec<Event> = own.filter_map(|session| interrupted(session, seen.at)).collect();
+        let told = sessions.iter().flatten();
+        let events: Vec<Event> = told.filter_map(|s| interrupted(s, sender, at)).collect();
         for event in &events {
             if let Some(conversation) = &event.conversation {
                 self.store.put_event(conversation, &event.stored()).await?;
@@ -70,6 +69,18 @@ impl App {
         let next = after.as_ref().map(|after| (Some(after), now));
         self.store.go_on_interrupting(&seen, next).await?;
         Ok(())
+    }
+
+    /// The number of a sender that is deleted, and since when. `None` while it is in use, or once its
+    /// number is another sender's: then that one answers its conversations (D1).
+    async fn deleted_number(
+        &self,
+        sender: &SenderId,
+    ) -> Result<Option<(Phone, Timestamp)>, AppError> {
+        let Some(record) = self.store.sender(sender).await? else { return Ok(None) };
+        let Some(at) = record.sender.deleted_at else { return Ok(None) };
+        let owner = self.store.sender_of_number(&record.sender.phone).await?;
+        Ok(owner.filter(|owner| owner == sender).map(|_| (record.sender.phone, at)))
     }
 
     /// The sender is in use: it was put again, or its deletion has not happened, and may yet.
@@ -89,19 +100,19 @@ impl App {
 }
 
 /// The event of a conversation whose window was open when its sender was deleted.
-fn interrupted(session: &Session, at: Timestamp) -> Option<Event> {
+fn interrupted(session: &Session, sender: &SenderId, at: Timestamp) -> Option<Event> {
     let window = session.window()?;
     if !window.is_open(at, Channel::WHATSAPP) {
         return None;
     }
     let data = json!({
         "conversation": session.id,
-        "sender": session.sender,
+        "sender": sender,
         "contact": session.id.contact(),
         "expires_at": window.expires_at(Channel::WHATSAPP).rfc3339(),
         "interrupted_at": at.rfc3339(),
     });
     let cause = Cause::Changed(format!("conversation:{}", session.id), at);
     let event = Event::new(EventKind::ConversationInterrupted, &cause, at, data);
-    Some(event.in_conversation(&session.id, &session.sender))
+    Some(event.in_conversation(&session.id, sender))
 }

@@ -5,6 +5,7 @@ use crate::agent_limits::Limited;
 use crate::event::Event;
 use crate::identity::new_session;
 use crate::limit::holder;
+use crate::new_message::new_message;
 use crate::price::cost_of;
 use crate::queues::{OutboundEntry, QueueEntry};
 use crate::wallet::wallet_of;
@@ -15,15 +16,14 @@ use transom_core::account::{Account, Brand, Sender};
 use transom_core::code::Code;
 use transom_core::content::{Content, TemplateUse};
 use transom_core::decide::{Decision, Facts as DecisionFacts, Refusal, SentAs, decide};
-use transom_core::due::QUEUED_PATIENCE;
 use transom_core::event::{Cause, EventKind};
 use transom_core::formatting::{self, Formatting};
 use transom_core::id::{ConversationId, MessageId, SenderId};
 use transom_core::identity::User;
 use transom_core::lane::{Lane, Road, lane};
-use transom_core::message::{Direction, Facts, Origin, Phase, Status};
+use transom_core::message::{Direction, Origin, Phase, Status};
 use transom_core::money::Money;
-use transom_core::plan::{Course, Plan, SCHEDULED_AHEAD_MAX, WhenClosed, Which, course};
+use transom_core::plan::{Course, Plan, SCHEDULED_AHEAD_MAX, WhenClosed, course};
 use transom_core::price::PriceList;
 use transom_core::profile::Profile;
 use transom_core::template::Template;
@@ -35,9 +35,6 @@ use transom_store::{
     AccountRecord, HashKey, Message, Put, RefusalRecord, Reservation, SenderRecord, Session,
     SessionCreated, StoreError, Updated, WalletHead,
 };
-
-/// How often a message that changes what it waits for is looked at again.
-const ROUNDS_MAX: u32 = 10;
 
 /// A request to send.
 #[derive(Debug, Clone, PartialEq)]
@@ -559,7 +556,7 @@ impl App {
         }
     }
 
-    async fn known_sender(&self, id: &SenderId) -> Result<SenderRecord, AppError> {
+    pub(crate) async fn known_sender(&self, id: &SenderId) -> Result<SenderRecord, AppError> {
         let found = self.store.sender(id).await?;
         found.ok_or_else(|| Problem::not_found(format!("sender `{id}`")).into())
     }
@@ -675,105 +672,7 @@ impl App {
         self.publish(vec![event.in_conversation(&session.id, &session.sender)]).await
     }
 
-    /// Begins a new attempt of a message that certainly did not arrive. Nothing is cleared: the
-    /// old attempt's facts stay, and only the new one's own evidence changes what is shown (F9).
-    ///
-    /// # Errors
-    /// `not_retryable` unless it failed; otherwise when something could not be stored.
-    pub async fn retry_message(&self, id: &MessageId, now: Timestamp) -> Result<(), AppError> {
-        let message = self.known_message(id).await?;
-        if message.status() != Status::Failed || message.phase != Phase::Answered {
-            let detail = format!("its status is `{}`", message.status().as_str());
-            return Err(Problem::new(Code::NotRetryable, detail).into());
-        }
-        if message.due_at.is_some() && message.watched != Some(message.attempt) {
-            // What follows from the attempt before comes first: afterwards only the newest is seen.
-            self.finish(&message, now).await?;
-        }
-        let next = now.plus(QUEUED_PATIENCE);
-        if self.store.begin_attempt(id, &message, next).await? == Updated::Changed {
-            return Err(Problem::new(Code::NotRetryable, "it is being retried already").into());
-        }
-        let sender = self.known_sender(&message.sender).await?;
-        if let Some(stored) = self.store.message(id).await? {
-            self.enqueue(id, &stored, sender.sender.rate_per_second).await;
-        }
-        Ok(())
-    }
-
-    /// Withdraws a message before any call.
-    ///
-    /// # Errors
-    /// `not_cancellable` once a call was begun; otherwise when something could not be stored.
-    pub async fn cancel_message(&self, id: &MessageId, now: Timestamp) -> Result<(), AppError> {
-        let message = self.known_message(id).await?;
-        let mut cancelled = match message.phase {
-            Phase::Cancelled => message,
-            Phase::Received
-            | Phase::Queued
-            | Phase::Deferred
-            | Phase::Held
-            | Phase::Scheduled
-            | Phase::Limited
-            | Phase::Sending
-            | Phase::Answered
-            | Phase::Refused => {
-                match self.end_unsent(&message, Phase::Cancelled, None, now).await? {
-                    Some(ended) => ended,
-                    None => return Err(self.not_cancellable(id).await?.into()),
-                }
-            }
-        };
-        cancelled.phase = Phase::Cancelled;
-        self.finish(&cancelled, now).await
-    }
-
-    async fn not_cancellable(&self, id: &MessageId) -> Result<Problem, AppError> {
-        let status = self.known_message(id).await?.status();
-        Ok(Problem::new(Code::NotCancellable, format!("its status is `{}`", status.as_str())))
-    }
-
-    /// Refuses or cancels a message before any call, whatever it waits for; `None` when it does not
-    /// wait any more.
-    pub(crate) async fn end_unsent(
-        &self,
-        message: &Message,
-        phase: Phase,
-        refusal: Option<&RefusalRecord>,
-        now: Timestamp,
-    ) -> Result<Option<Message>, AppError> {
-        let Some(id) = message.id.clone() else { return Ok(None) };
-        let soon = now.plus(QUEUED_PATIENCE);
-        let mut stands = message.clone();
-        for _ in 0..ROUNDS_MAX {
-            let ended = match stands.phase {
-                Phase::Queued | Phase::Deferred => {
-                    self.store.end_before_call(&id, phase, refusal).await?
-                }
-                Phase::Held | Phase::Scheduled | Phase::Limited => {
-                    self.store.end_waiting(&id, phase, refusal, soon).await?
-                }
-                Phase::Received
-                | Phase::Sending
-                | Phase::Answered
-                | Phase::Refused
-                | Phase::Cancelled => return Ok(None),
-            };
-            if ended == Updated::Done {
-                stands.phase = phase;
-                stands.refusal = refusal.cloned();
-                return Ok(Some(stands));
-            }
-            // It moved from one kind of waiting to another: look again.
-            match self.store.message(&id).await? {
-                Some(message) => stands = message,
-                None => return Ok(None),
-            }
-        }
-        Err(StoreError::Contended { operation: "end a message" }.into())
-    }
-
-    async fn known_message(&self, id: &MessageId) -> Result<Message, AppError> {
+    pub(crate) async fn known_message(&self, id: &MessageId) -> Result<Message, AppError> {
         let found = self.store.message(id).await?.filter(|m| m.direction == Direction::Out);
         found.ok_or_else(|| Problem::not_found(format!("outbound message `{id}`")).into())
     }
@@ -835,105 +734,6 @@ pub(crate) fn lane_of(id: &MessageId, message: &Message, rate: u32) -> Lane {
     lane(rate, road, HashKey::spread(id.conversation().as_str()))
 }
 
-fn new_message(
-    request: &SendRequest,
-    context: &SendContext,
-    id: &MessageId,
-    course: &Course,
-    now: Timestamp,
-) -> Message {
-    let Begun { phase, sent_as, counts, instead, refusal } = Begun::of(course, &request.plan, now);
-    let held_until = (phase == Phase::Held).then(|| context.sender.waiting.hold.until(now));
-    let due_at = match (phase, request.plan.send_at) {
-        (Phase::Scheduled, Some(at)) => at,
-        (_, _) => now.plus(QUEUED_PATIENCE),
-    };
-    Message {
-        id: Some(id.clone()),
-        direction: Direction::Out,
-        origin: request.origin,
-        sent_by: request.sent_by.clone(),
-        account: context.account.account.id.clone(),
-        sender: context.sender.sender.id.clone(),
-        content: Some(pinned(&request.content, context.template.as_ref())),
-        plan: pinned_plan(&request.plan, context.fallback.as_ref()),
-        instead,
-        held_until,
-        released_at: None,
-        watched: None,
-        unconfirmed: None,
-        phase,
-        attempt: 1,
-        enqueue: 1,
-        claimed_at: None,
-        claim: None,
-        received_at: now,
-        provider_message_id: None,
-        answered_as: None,
-        sent_as,
-        counts,
-        reserved: false,
-        cost: None,
-        refusal,
-        forwarded: false,
-        reply_to: request.reply_to.as_ref().map(ToString::to_string),
-        reaction: None,
-        edited: None,
-        deleted: None,
-        referral: None,
-        due_shard: None,
-        due_at: Some(held_until.map_or(due_at, |until| due_at.min(until))),
-        facts: Facts::new(),
-    }
-}
-
-/// How a new message begins.
-struct Begun {
-    phase: Phase,
-    sent_as: Option<SentAs>,
-    counts: bool,
-    instead: Option<Code>,
-    refusal: Option<RefusalRecord>,
-}
-
-impl Begun {
-    fn of(course: &Course, plan: &Plan, now: Timestamp) -> Self {
-        let waits = |phase, sent_as, counts, instead| Self {
-            phase,
-            sent_as: Some(sent_as),
-            counts,
-            instead,
-            refusal: None,
-        };
-        let later = plan.send_at.is_some_and(|at| now < at);
-        match course {
-            Course::Send { which, sent_as, counts } => {
-                let instead = match which {
-                    Which::Own => None,
-                    Which::Fallback(because) => Some(*because),
-                };
-                let phase = if later { Phase::Scheduled } else { Phase::Queued };
-                waits(phase, *sent_as, *counts, instead)
-            }
-            Course::Hold(_) => {
-                let phase = if later { Phase::Scheduled } else { Phase::Held };
-                waits(phase, SentAs::Session, false, None)
-            }
-            // Whether the window is open then, nobody knows now.
-            Course::Refuse(refusal) if later && refusal.by_window => {
-                waits(Phase::Scheduled, SentAs::Session, false, None)
-            }
-            Course::Refuse(refusal) => Self {
-                phase: Phase::Refused,
-                sent_as: None,
-                counts: false,
-                instead: None,
-                refusal: Some(refusal_record(refusal, now)),
-            },
-        }
-    }
-}
-
 /// Until when a message waits at most, where that is known: it is held, its time comes, or the
 /// provider asked for patience.
 pub(crate) fn waits_until(message: &Message) -> Option<Timestamp> {
@@ -949,24 +749,6 @@ pub(crate) fn waits_until(message: &Message) -> Option<Timestamp> {
         | Phase::Refused
         | Phase::Cancelled => None,
     }
-}
-
-/// The same for the template in place of the content.
-fn pinned_plan(plan: &Plan, template: Option<&Template>) -> Plan {
-    let mut plan = plan.clone();
-    if let (Some(used), Some(template)) = (&mut plan.fallback, template) {
-        used.language.get_or_insert_with(|| template.language.clone());
-    }
-    plan
-}
-
-/// The content with the language that was found: a language added later changes nothing.
-fn pinned(content: &Content, template: Option<&Template>) -> Content {
-    let mut content = content.clone();
-    if let (Content::Template(used), Some(template)) = (&mut content, template) {
-        used.language.get_or_insert_with(|| template.language.clone());
-    }
-    content
 }
 
 pub(crate) fn refusal_record(refusal: &Refusal, now: Timestamp) -> RefusalRecord {

@@ -201,6 +201,9 @@ impl Store {
         if merged.consent != Consent::default() {
             facts.push(("consent", encode_value("consent", &merged.consent)?));
         }
+        if let Some(at) = merged.consent_known_at {
+            facts.push(("consent_known_at", n(at.as_millis())));
+        }
         Ok(facts)
     }
 

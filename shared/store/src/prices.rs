@@ -35,9 +35,11 @@ struct Head {
     /// The version whose countries hold.
     version: String,
     /// The version that held before it; its countries are kept.
+    #[serde(default)]
     before: Option<String>,
-    /// The countries that have prices of their own.
-    countries: BTreeSet<Country>,
+    /// The countries that have prices of their own; a head of an earlier build does not say.
+    #[serde(default)]
+    countries: Option<BTreeSet<Country>>,
     fees: BTreeSet<(Charged, String)>,
     /// The prices of no country in particular.
     general: Vec<Price>,
@@ -113,7 +115,7 @@ impl Store {
             currency: list.currency.clone(),
             version: version.to_owned(),
             before: previous.clone(),
-            countries,
+            countries: Some(countries),
             fees: list.fees.clone(),
             general,
             updated_at: now,
@@ -195,11 +197,16 @@ impl Store {
         for _ in 0..ROUNDS_MAX {
             let Some(head) = self.price_head(id).await? else { return Ok(None) };
             let mut prices = head.general;
-            if let Some(country) = country.filter(|country| head.countries.contains(country)) {
+            let promised = |country: &Country| {
+                head.countries.as_ref().is_none_or(|countries| countries.contains(country))
+            };
+            if let Some(country) = country.filter(promised) {
                 let key = country_key(&head.version, country);
-                let item = self.get(&self.tables.accounts, &partition(id), &key).await?;
-                let Some(item) = item else { continue };
-                prices.extend(read_prices(item)?);
+                match self.get(&self.tables.accounts, &partition(id), &key).await? {
+                    Some(item) => prices.extend(read_prices(item)?),
+                    None if head.countries.is_some() => continue,
+                    None => {}
+                }
             }
             return Ok(Some(PriceList { currency: head.currency, fees: head.fees, prices }));
         }
@@ -218,7 +225,7 @@ impl Store {
             let Some(head) = self.price_head(id).await? else { return Ok(None) };
             let prefix = format!("{}#", head.version);
             let items = self.all(&self.tables.accounts, &partition(id), &prefix).await?;
-            if items.len() < head.countries.len() {
+            if items.len() < head.countries.map_or(0, |countries| countries.len()) {
                 continue;
             }
             let mut prices = head.general;

@@ -72,6 +72,9 @@ pub struct Session {
     /// The user's latest word on consent.
     #[serde(default, skip_serializing_if = "is_unknown")]
     pub consent: Consent,
+    /// When that word became known here, which may be long after it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_known_at: Option<Timestamp>,
     /// Every notice up to this instant has been given.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub noticed_until: Timestamp,
@@ -166,6 +169,7 @@ impl Session {
             basis: None,
             refused_at: None,
             consent: Consent::default(),
+            consent_known_at: None,
             noticed_until: Timestamp::ZERO,
             nudged_at: None,
             out_not_before: None,
@@ -575,9 +579,12 @@ impl Store {
         id: &ConversationId,
         seen: &Consent,
         new: &Consent,
+        now: Timestamp,
     ) -> Result<Updated, StoreError> {
         let mut expression = Expression::default()
             .set("consent = :new")
+            .set("consent_known_at = :now")
+            .value(":now", n(now.as_millis()))
             .value(":new", encode_value("consent", new)?);
         expression = if *seen == Consent::default() {
             expression.when("attribute_exists(pk) AND attribute_not_exists(consent)")

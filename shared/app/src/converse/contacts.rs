@@ -316,7 +316,7 @@ impl App {
         let event = consent_event(session, word);
         // The history holds every word, also one that a later word has overtaken already.
         self.store.put_event(&session.id, &event.stored()).await?;
-        let session = self.merge_consent(&session.id, word).await?;
+        let session = self.merge_consent(&session.id, word, now).await?;
         if session.consent == *word {
             self.publish(vec![event]).await?;
             if word.state == OptIn::Out {
@@ -330,6 +330,7 @@ impl App {
         &self,
         id: &ConversationId,
         word: &Consent,
+        now: Timestamp,
     ) -> Result<Session, AppError> {
         for _ in 0..ROUNDS_MAX {
             let (id, session) = self.follow_conversation(id).await?;
@@ -338,8 +339,9 @@ impl App {
             if !session.consent.is_replaced_by(word) {
                 return Ok(session);
             }
-            if self.store.set_consent(&id, &session.consent, word).await? == Updated::Done {
+            if self.store.set_consent(&id, &session.consent, word, now).await? == Updated::Done {
                 session.consent = word.clone();
+                session.consent_known_at = Some(now);
                 return Ok(session);
             }
         }

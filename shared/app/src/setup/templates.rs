@@ -174,6 +174,20 @@ impl App {
         let templates = self.store.templates(&account, None).await?;
         Ok(List::whole(templates.iter().map(|t| view(account.as_str(), t)).collect()))
     }
+
+    /// A template in all its languages.
+    ///
+    /// # Errors
+    /// `not_found`, or when the table cannot be reached.
+    pub async fn templates_named(
+        &self,
+        account: &str,
+        name: &str,
+    ) -> Result<Vec<TemplateView>, AppError> {
+        let account = self.existing_account(account).await?.account.id;
+        let templates = self.store.templates(&account, Some(name)).await?;
+        Ok(templates.iter().map(|t| view(account.as_str(), t)).collect())
+    }
 }
 
 /// Just after the word that stands: who changes a template by hand overrules what was told before,
