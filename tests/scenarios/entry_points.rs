@@ -4,7 +4,8 @@
 use crate::every_provider::every_provider;
 use serde_json::{Value, json};
 use transom_core::account::Provider;
-use transom_core::time::Millis;
+use transom_core::id::MessageId;
+use transom_core::time::{Millis, Timestamp};
 use transom_testkit::world::{CUSTOMER, NUMBER, sender_body};
 use transom_testkit::{PhoneContent, PhoneMessage, Script, WireFault, World, WorldPlan};
 
@@ -254,13 +255,32 @@ async fn m78_a_word_answers_the_question_alone() {
         let world = with_prompt(Provider::Twilio).await;
         world.customer_writes("Hello").await;
         world.settle().await;
-        let asked = questions(&world).await[0]["sent_at"].as_str().unwrap().to_owned();
-        let asked = transom_core::time::Timestamp::parse_rfc3339(&asked).unwrap();
-        let end = asked.plus(Millis::from_hours(24));
+        let end = asked_at(&world).await.plus(Millis::from_hours(24));
         world.house.advance_to(end.plus(Millis::new(around))).await.unwrap();
         world.customer_writes("yes").await;
         assert_eq!(contact(&world).await["opt_in"], opt_in, "{around}");
     }
+}
+
+/// When the question was asked, which is not when the message before it was sent.
+async fn asked_at(world: &World) -> Timestamp {
+    let id = questions(world).await[0]["id"].as_str().unwrap().to_owned();
+    let stored = world.house.operator().store.message(&MessageId::parse(&id).unwrap()).await;
+    stored.unwrap().unwrap().received_at
+}
+
+every_provider!(m78_a_question_that_is_asked_late_is_open_for_its_own_day);
+async fn m78_a_question_that_is_asked_late_is_open_for_its_own_day(provider: Provider) {
+    let world = with_prompt(provider).await;
+    let mut hello = PhoneMessage::text(CUSTOMER, NUMBER, "Hello");
+    hello.at_ms = Some(world.now().as_millis());
+    let hello = world.inbound(hello);
+    world.advance(Millis::from_hours(20)).await;
+    assert_eq!(world.post_webhook(&hello).await.status, 200);
+    world.settle().await;
+    world.advance(Millis::from_hours(5)).await;
+    world.customer_writes("Yes").await;
+    assert_eq!(contact(&world).await["opt_in"], "in");
 }
 
 every_provider!(m78_nobody_is_asked_who_said_something_or_is_known);

@@ -82,10 +82,15 @@ impl App {
         let is_open = session.consent.state == OptIn::Unknown || session.consent == word;
         let Ok(first) = MessageId::from_sortable(&session.id, asked_after) else { return Ok(None) };
         let question = self.question_after(session, &first);
-        if !is_open || !is_in_time(question.at(), *at) {
+        if !is_open {
             return Ok(None);
         }
         let (newest, _) = self.store.messages(&session.id, None, NEWEST).await?;
+        // Its id is made of the message before it, which may have come long after it was sent.
+        let asked = newest.iter().find(|m| m.id.as_ref() == Some(&question));
+        if !asked.is_some_and(|asked| is_in_time(asked.received_at, *at)) {
+            return Ok(None);
+        }
         let until = at.plus(Millis::from_seconds(1));
         let said = newest.iter().filter(|m| m.direction == Direction::Out);
         let last = said.filter_map(|m| m.id.as_ref()).filter(|id| id.at() < until).max();
