@@ -270,3 +270,17 @@ async fn m123_a_key_whose_removal_meets_another_writer_is_removed_all_the_same()
         assert_eq!(world.call_as(&key, "GET", "/v1/conversations", None, &[]).await.status, 401);
     }
 }
+
+/// What a function gives back is handed to it again, and is done before everything is quiet: whoever
+/// moves the clock, and with it the deadline of what is being worked on, waits for no queue's hiding.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f2_an_event_that_was_given_back_is_told_before_all_is_quiet() {
+    let world = World::start().await;
+    let script = Script::new().on("Notifier", "GetItem", 0, 4, WireFault::Unreachable);
+    world.inject(script.on("Notifier", "Query", 0, 4, WireFault::Unreachable));
+    world.customer_writes("Hello").await;
+    world.settle().await;
+    world.house.faults().set(None);
+    assert_eq!(world.subscriber.of("message.received").len(), 1);
+    assert_eq!(world.subscriber.of("window.opened").len(), 1);
+}

@@ -7,7 +7,7 @@ use crate::template::{Function, QueueSource};
 use anyhow::{Context, Result};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use transom_app::{App, AppError};
 use transom_core::time::{Millis, Timestamp};
@@ -18,6 +18,8 @@ const POLLERS: usize = 5;
 const POLL_SECONDS: i32 = 10;
 /// How long a failed poll waits before the next.
 const POLL_AGAIN: Duration = Duration::from_millis(200);
+/// How long what a function gave back stays hidden where pumps run.
+const GIVEN_BACK_SECONDS: i32 = 2;
 /// How long [`House::settle`] waits, in real time, while nothing at all changes, before it says
 /// what is not quiet. A slow sender that goes on sending is waited for.
 const SETTLE_STILL: Duration = Duration::from_secs(20);
@@ -150,6 +152,8 @@ pub struct Batch {
     source: QueueSource,
     timeout: Millis,
     messages: Vec<Message>,
+    /// The ids of those that were handled.
+    done: Mutex<Vec<Option<String>>>,
 }
 
 impl Pump {
@@ -166,10 +170,13 @@ impl Pump {
                 Ok(messages) if messages.is_empty() => {}
                 Ok(messages) => {
                     let (function, source) = (self.function.clone(), self.source.clone());
-                    let batch = Batch { function, source, timeout: self.timeout, messages };
+                    let timeout = self.timeout;
+                    let batch =
+                        Batch { function, source, timeout, messages, done: Mutex::default() };
                     if let Err(error) = house.work_on(&batch).await {
                         tracing::error!(%error, function = self.function, "a batch failed");
                     }
+                    house.let_come_again(&batch).await;
                 }
                 Err(_) => tokio::time::sleep(POLL_AGAIN).await,
             }
@@ -195,6 +202,26 @@ async fn receive(
 }
 
 impl House {
+    /// What a function gave back, or had in hand when it failed, comes again soon instead of after
+    /// its queue's six timeouts: whoever moves the clock of a house takes the time from whatever is
+    /// being worked on then, and is not to wait for minutes of the true one.
+    async fn let_come_again(&self, batch: &Batch) {
+        let rooms = self.rooms();
+        let url = rooms.queues.queue_url(&batch.source.queue);
+        let done = batch.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let left = batch.messages.iter().filter(|m| !done.contains(&m.message_id));
+        for handle in left.filter_map(|message| message.receipt_handle.clone()) {
+            let _gone = rooms
+                .sqs
+                .change_message_visibility()
+                .queue_url(&url)
+                .receipt_handle(handle)
+                .visibility_timeout(GIVEN_BACK_SECONDS)
+                .send()
+                .await;
+        }
+    }
+
     /// Takes a batch for the function whose logical id begins with `name` out of the first of its
     /// queues that has one, as its mapping would; for tests that hand it over themselves, in a house
     /// whose pumps do not run.
@@ -211,7 +238,8 @@ impl House {
                 if !messages.is_empty() {
                     let (function, source, timeout) =
                         (id.clone(), source.clone(), within(function));
-                    return Ok(Some(Batch { function, source, timeout, messages }));
+                    let done = Mutex::default();
+                    return Ok(Some(Batch { function, source, timeout, messages, done }));
                 }
             }
         }
@@ -243,6 +271,8 @@ impl House {
             if !kept.iter().any(|id| message.message_id.as_ref() == Some(id)) {
                 let handle = message.receipt_handle.clone().unwrap_or_default();
                 rooms.sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await?;
+                let mut done = batch.done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.push(message.message_id.clone());
             }
         }
         Ok(())
