@@ -241,7 +241,7 @@ async fn dies_at(world: &World, call: usize, by: Millis, meanwhile: impl AsyncFn
     };
     world.house.faults().set(None);
     meanwhile().await;
-    world.house.hand_out_again(batch).await.unwrap();
+    world.house.hand_out_again(&batch).await;
     world.advance(Millis::from_hours(1)).await;
     died
 }

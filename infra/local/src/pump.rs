@@ -7,7 +7,7 @@ use crate::template::{Function, QueueSource};
 use anyhow::{Context, Result};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 use transom_app::{App, AppError};
 use transom_core::time::{Millis, Timestamp};
@@ -152,8 +152,6 @@ pub struct Batch {
     source: QueueSource,
     timeout: Millis,
     messages: Vec<Message>,
-    /// The ids of those that were handled.
-    done: Mutex<Vec<Option<String>>>,
 }
 
 impl Pump {
@@ -170,13 +168,12 @@ impl Pump {
                 Ok(messages) if messages.is_empty() => {}
                 Ok(messages) => {
                     let (function, source) = (self.function.clone(), self.source.clone());
-                    let timeout = self.timeout;
-                    let batch =
-                        Batch { function, source, timeout, messages, done: Mutex::default() };
-                    if let Err(error) = house.work_on(&batch).await {
+                    let batch = Batch { function, source, timeout: self.timeout, messages };
+                    let left = house.work_on(&batch).await.unwrap_or_else(|error| {
                         tracing::error!(%error, function = self.function, "a batch failed");
-                    }
-                    house.let_come_again(&batch).await;
+                        batch.messages.iter().collect()
+                    });
+                    house.show_again(&batch, left, GIVEN_BACK_SECONDS).await;
                 }
                 Err(_) => tokio::time::sleep(POLL_AGAIN).await,
             }
@@ -202,21 +199,26 @@ async fn receive(
 }
 
 impl House {
-    /// What a function gave back, or had in hand when it failed, comes again soon instead of after
-    /// its queue's six timeouts: whoever moves the clock of a house takes the time from whatever is
-    /// being worked on then, and is not to wait for minutes of the true one.
-    async fn let_come_again(&self, batch: &Batch) {
+    /// Lets what was handed out be handed out again after so many seconds, instead of after its
+    /// queue's six timeouts: whoever moves the clock of a house takes the time from whatever is being
+    /// worked on then, and is not to wait for minutes of the true one. What was deleted stays
+    /// deleted.
+    async fn show_again(
+        &self,
+        batch: &Batch,
+        messages: impl IntoIterator<Item = &Message>,
+        seconds: i32,
+    ) {
         let rooms = self.rooms();
         let url = rooms.queues.queue_url(&batch.source.queue);
-        let done = batch.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let left = batch.messages.iter().filter(|m| !done.contains(&m.message_id));
-        for handle in left.filter_map(|message| message.receipt_handle.clone()) {
-            let _gone = rooms
+        for message in messages {
+            let handle = message.receipt_handle.clone().unwrap_or_default();
+            let _deleted_already = rooms
                 .sqs
                 .change_message_visibility()
                 .queue_url(&url)
                 .receipt_handle(handle)
-                .visibility_timeout(GIVEN_BACK_SECONDS)
+                .visibility_timeout(seconds)
                 .send()
                 .await;
         }
@@ -238,8 +240,7 @@ impl House {
                 if !messages.is_empty() {
                     let (function, source, timeout) =
                         (id.clone(), source.clone(), within(function));
-                    let done = Mutex::default();
-                    return Ok(Some(Batch { function, source, timeout, messages, done }));
+                    return Ok(Some(Batch { function, source, timeout, messages }));
                 }
             }
         }
@@ -247,13 +248,13 @@ impl House {
     }
 
     /// Hands a batch to its function and deletes what that handled. What it did not, and all of a
-    /// batch whose function failed, comes again when its time has passed.
+    /// batch whose function failed, is answered: it comes again when its time has passed.
     ///
     /// # Errors
     /// When the queue engine does not answer.
-    pub async fn work_on(&self, batch: &Batch) -> Result<()> {
+    pub async fn work_on<'b>(&self, batch: &'b Batch) -> Result<Vec<&'b Message>> {
         let rooms = self.rooms();
-        let Some(app) = rooms.apps.get(&batch.function) else { return Ok(()) };
+        let Some(app) = rooms.apps.get(&batch.function) else { return Ok(Vec::new()) };
         let deadline = app.clock.now().plus(batch.timeout);
         let kept: Vec<String> = match batch.invoke(self, app.clone(), deadline).await {
             Ok(response) if batch.source.partial_responses => {
@@ -263,41 +264,25 @@ impl House {
             Ok(_) => Vec::new(),
             Err(error) => {
                 tracing::error!(%error, function = batch.function, "an invocation failed");
-                return Ok(());
+                return Ok(batch.messages.iter().collect());
             }
         };
+        let (left, handled): (Vec<&Message>, Vec<&Message>) = batch
+            .messages
+            .iter()
+            .partition(|m| m.message_id.as_ref().is_some_and(|id| kept.contains(id)));
         let url = rooms.queues.queue_url(&batch.source.queue);
-        for message in &batch.messages {
-            if !kept.iter().any(|id| message.message_id.as_ref() == Some(id)) {
-                let handle = message.receipt_handle.clone().unwrap_or_default();
-                rooms.sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await?;
-                let mut done = batch.done.lock().unwrap_or_else(PoisonError::into_inner);
-                done.push(message.message_id.clone());
-            }
+        for message in handled {
+            let handle = message.receipt_handle.clone().unwrap_or_default();
+            rooms.sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await?;
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Lets a batch be handed out again at once, instead of when its time has passed. What was
     /// deleted stays deleted.
-    ///
-    /// # Errors
-    /// When the queue engine does not answer.
-    pub async fn hand_out_again(&self, batch: Batch) -> Result<()> {
-        let rooms = self.rooms();
-        let url = rooms.queues.queue_url(&batch.source.queue);
-        for message in batch.messages {
-            let handle = message.receipt_handle.unwrap_or_default();
-            let _deleted_already = rooms
-                .sqs
-                .change_message_visibility()
-                .queue_url(&url)
-                .receipt_handle(handle)
-                .visibility_timeout(0)
-                .send()
-                .await;
-        }
-        Ok(())
+    pub async fn hand_out_again(&self, batch: &Batch) {
+        self.show_again(batch, &batch.messages, 0).await;
     }
 }
 

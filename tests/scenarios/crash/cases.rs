@@ -100,7 +100,7 @@ impl Act {
     pub(super) async fn again(mut self, world: &World) {
         if let Self::HandedOut(_, batch) = self {
             if let Some(batch) = batch {
-                world.house.hand_out_again(batch).await.unwrap();
+                world.house.hand_out_again(&batch).await;
             }
             return;
         }
@@ -317,7 +317,7 @@ async fn die(world: &World, function: &str) {
         () = world.house.faults().death() => {}
     }
     world.house.faults().set(None);
-    world.house.hand_out_again(batch).await.unwrap();
+    world.house.hand_out_again(&batch).await;
     world.settle().await;
 }
 
