@@ -136,32 +136,30 @@ impl Store {
             Conditional::Done(_) => {}
             Conditional::Failed(stands) if is_version(stands.as_ref(), version) => {}
             Conditional::Failed(_) => {
-                self.forget_prices(id, Some(version), &[], now).await?;
+                self.forget_prices(id, |tried, _| tried == version).await?;
                 return Ok(Updated::Changed);
             }
         }
-        let kept = [Some(version), previous.as_deref()];
-        self.forget_prices(id, outdated.as_deref(), &kept, now).await?;
+        let abandoned = now.minus(WRITTEN_WITHIN);
+        let is_dead = |found: &str, at: Option<Timestamp>| {
+            let is_kept = found == version || previous.as_deref() == Some(found);
+            outdated.as_deref() == Some(found) || (!is_kept && at.is_some_and(|at| at < abandoned))
+        };
+        self.forget_prices(id, is_dead).await?;
         Ok(Updated::Done)
     }
 
-    /// Removes a version that nobody reads any more, and what is older than anybody's writing beside
-    /// what is `kept`.
+    /// Removes what belongs to dead versions, each told with the time of its writing.
     async fn forget_prices(
         &self,
         id: &PriceListId,
-        outdated: Option<&str>,
-        kept: &[Option<&str>],
-        now: Timestamp,
+        is_dead: impl Fn(&str, Option<Timestamp>) -> bool + Send,
     ) -> Result<(), StoreError> {
         let items = self.all(&self.tables.accounts, &partition(id), "").await?;
-        let abandoned = now.minus(WRITTEN_WITHIN).as_millis();
         for item in &items {
             let Some(key) = text_of(item, "sk") else { continue };
             let Some((version, _)) = key.split_once('#') else { continue };
-            let is_old = number_of(item, "at").is_some_and(|at| at < abandoned);
-            let is_abandoned = is_old && !kept.is_empty() && !kept.contains(&Some(version));
-            if is_abandoned || outdated == Some(version) {
+            if is_dead(version, number_of(item, "at").map(Timestamp::from_millis)) {
                 let expression = Expression::default();
                 self.delete(&self.tables.accounts, &partition(id), key, expression).await?;
             }
