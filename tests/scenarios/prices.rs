@@ -152,10 +152,6 @@ async fn m82_a_list_is_replaced_whole_however_many_replace_it() {
             .collect();
         json!({ "currency": "USD", "prices": prices })
     };
-    let amounts = |body: &Value| -> Vec<String> {
-        let prices = body["prices"].as_array().unwrap();
-        prices.iter().map(|p| p["amount"].as_str().unwrap().to_owned()).collect()
-    };
     put(&world, "/v1/prices/raced", list(999)).await;
     let writes = (1..=6).map(|n| world.put("/v1/prices/raced", list(n)));
     let reads = (0..12).map(|_| world.get("/v1/prices/raced"));
@@ -166,7 +162,7 @@ async fn m82_a_list_is_replaced_whole_however_many_replace_it() {
     let read = read.iter().filter(|a| a.status == 200);
     let last = world.get("/v1/prices/raced").await;
     for body in read.chain([&last]).map(|a| &a.body) {
-        let found: BTreeSet<String> = amounts(body).into_iter().collect();
+        let found: BTreeSet<&str> = amounts(body).into_iter().collect();
         assert_eq!((amounts(body).len(), found.len()), (5, 1), "one list, and all of it: {body}");
     }
     // A shorter list leaves nothing of a longer one behind.

@@ -18,25 +18,14 @@ impl App {
     /// `not_cancellable` once a call was begun; otherwise when something could not be stored.
     pub async fn cancel_message(&self, id: &MessageId, now: Timestamp) -> Result<(), AppError> {
         let message = self.known_message(id).await?;
-        let mut cancelled = match message.phase {
-            Phase::Cancelled => message,
-            Phase::Received
-            | Phase::Queued
-            | Phase::Deferred
-            | Phase::Held
-            | Phase::Scheduled
-            | Phase::Limited
-            | Phase::Sending
-            | Phase::Answered
-            | Phase::Refused => {
-                match self.end_unsent(&message, Phase::Cancelled, None, now).await? {
-                    Some(ended) => ended,
-                    None => return Err(self.not_cancellable(id).await?.into()),
-                }
-            }
-        };
-        cancelled.phase = Phase::Cancelled;
-        self.finish(&cancelled, now).await
+        if message.phase == Phase::Cancelled {
+            // What followed from it may not all have been done.
+            return self.finish(&message, now).await;
+        }
+        match self.end_unsent(&message, Phase::Cancelled, None, now).await? {
+            Some(cancelled) => self.finish(&cancelled, now).await,
+            None => Err(self.not_cancellable(id).await?.into()),
+        }
     }
 
     async fn not_cancellable(&self, id: &MessageId) -> Result<Problem, AppError> {

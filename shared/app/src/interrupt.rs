@@ -5,6 +5,7 @@
 //! leaves a note that finds nothing to tell.
 
 use crate::event::Event;
+use crate::sweep::window_data;
 use crate::{App, AppError};
 use serde_json::json;
 use transom_core::event::{Cause, EventKind};
@@ -105,13 +106,8 @@ fn interrupted(session: &Session, sender: &SenderId, at: Timestamp) -> Option<Ev
     if !window.is_open(at, Channel::WHATSAPP) {
         return None;
     }
-    let data = json!({
-        "conversation": session.id,
-        "sender": sender,
-        "contact": session.id.contact(),
-        "expires_at": window.expires_at(Channel::WHATSAPP).rfc3339(),
-        "interrupted_at": at.rfc3339(),
-    });
+    let mut data = window_data(session, sender, window.expires_at(Channel::WHATSAPP));
+    data["interrupted_at"] = json!(at.rfc3339());
     let cause = Cause::Changed(format!("conversation:{}", session.id), at);
     let event = Event::new(EventKind::ConversationInterrupted, &cause, at, data);
     Some(event.in_conversation(&session.id, sender))

@@ -9,7 +9,7 @@ use futures::stream::StreamExt;
 use serde_json::{Value, json};
 use transom_core::due::{MessageDue, Notice, Reminders, message_due, visit};
 use transom_core::event::{Cause, EventKind};
-use transom_core::id::{ConversationId, MessageId};
+use transom_core::id::{ConversationId, MessageId, SenderId};
 use transom_core::message::Phase;
 use transom_core::time::{Millis, Timestamp};
 use transom_core::window::Channel;
@@ -242,15 +242,18 @@ impl App {
     }
 }
 
+/// What is told of a conversation's window, whatever about it.
+pub(crate) fn window_data(session: &Session, sender: &SenderId, expires_at: Timestamp) -> Value {
+    json!({
+        "conversation": session.id,
+        "sender": sender,
+        "contact": session.id.contact(),
+        "expires_at": expires_at.rfc3339(),
+    })
+}
+
 fn notice_event(session: &Session, notice: &Notice, now: Timestamp) -> Option<Event> {
-    let base = |expires_at: Timestamp| -> Value {
-        json!({
-            "conversation": session.id,
-            "sender": session.sender,
-            "contact": session.id.contact(),
-            "expires_at": expires_at.rfc3339(),
-        })
-    };
+    let base = |expires_at| window_data(session, &session.sender, expires_at);
     let (kind, cause, at, data) = match notice {
         Notice::Expiring { threshold, expires_at } => {
             let before = Millis::from_seconds(i64::from(threshold.before_s));

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use transom_core::event::{Cause, EventKind};
 use transom_core::id::{AccountId, ConversationId, MessageId};
-use transom_core::message::{Direction, Phase};
+use transom_core::message::Direction;
 use transom_core::time::{Millis, Timestamp};
 use transom_core::window::Channel;
 use transom_store::{AccountRecord, Message, Session, StoredEvent};
@@ -191,16 +191,6 @@ fn told_by(id: &MessageId, message: &Message, account: &AccountRecord) -> Vec<Ev
         let reference = Reference { message: id.clone(), attempt: *attempt };
         events.extend(fact_events(account, &reference, message, *kind, fact));
     }
-    match message.phase {
-        Phase::Refused | Phase::Cancelled => events.extend(ended_event(id, message)),
-        Phase::Received
-        | Phase::Queued
-        | Phase::Deferred
-        | Phase::Held
-        | Phase::Scheduled
-        | Phase::Limited
-        | Phase::Sending
-        | Phase::Answered => {}
-    }
+    events.extend(ended_event(id, message));
     events
 }

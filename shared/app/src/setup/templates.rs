@@ -170,9 +170,7 @@ impl App {
     /// # Errors
     /// `not_found`, or when the table cannot be reached.
     pub async fn list_templates(&self, account: &str) -> Result<List<TemplateView>, AppError> {
-        let account = self.existing_account(account).await?.account.id;
-        let templates = self.store.templates(&account, None).await?;
-        Ok(List::whole(templates.iter().map(|t| view(account.as_str(), t)).collect()))
+        Ok(List::whole(self.template_views(account, None).await?))
     }
 
     /// A template in all its languages.
@@ -184,8 +182,16 @@ impl App {
         account: &str,
         name: &str,
     ) -> Result<Vec<TemplateView>, AppError> {
+        self.template_views(account, Some(name)).await
+    }
+
+    async fn template_views(
+        &self,
+        account: &str,
+        name: Option<&str>,
+    ) -> Result<Vec<TemplateView>, AppError> {
         let account = self.existing_account(account).await?.account.id;
-        let templates = self.store.templates(&account, Some(name)).await?;
+        let templates = self.store.templates(&account, name).await?;
         Ok(templates.iter().map(|t| view(account.as_str(), t)).collect())
     }
 }
